@@ -1,0 +1,1 @@
+//! Allocation of ClusterIPs and NodePorts, as pure values.

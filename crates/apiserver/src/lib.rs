@@ -1,0 +1,1 @@
+//! The API server: one generic path for every verb over the kind registry.

@@ -1,0 +1,1 @@
+//! Access to an API server, over HTTPS or in process.

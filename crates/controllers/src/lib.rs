@@ -1,0 +1,1 @@
+//! The controllers: pure reconcile functions, and the loop that runs them.

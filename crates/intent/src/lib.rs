@@ -1,0 +1,1 @@
+//! What the dataplane of one node shall do: the IR between Service semantics and backends.

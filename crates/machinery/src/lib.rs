@@ -1,0 +1,1 @@
+//! Generic API machinery, driven by the schema and the kind registry.

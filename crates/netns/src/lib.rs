@@ -1,0 +1,1 @@
+//! Network namespaces, veth, bridges, addresses and routes; the sandbox.

@@ -1,0 +1,1 @@
+//! The node agent: Pods as processes in their own network namespaces.

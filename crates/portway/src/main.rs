@@ -1,0 +1,2 @@
+//! Portway.
+fn main() {}

@@ -1,0 +1,1 @@
+//! All Service semantics of the dataplane: API objects in, Intent out.
