@@ -1,1 +1,0 @@
-//! Test support: builders, scenarios, seeded randomness.
