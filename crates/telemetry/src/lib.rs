@@ -1,1 +1,4 @@
-//! Tracing, metrics and health endpoints.
+//! Logging. Knows nothing of the rest of Portway.
+#![forbid(unsafe_code)]
+
+pub mod log;
