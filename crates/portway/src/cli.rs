@@ -24,8 +24,6 @@ pub struct Cli {
 pub enum Command {
     /// Ask a URL many times and show who answered
     Probe(cmd::probe::Args),
-    /// Ask cluster DNS for a name
-    Lookup(cmd::lookup::Args),
     /// Answer requests with this Pod's name (the server of the examples)
     Echo(cmd::echo::Args),
     /// Print the version

@@ -2,7 +2,6 @@
 
 pub mod completion;
 pub mod echo;
-pub mod lookup;
 pub mod man;
 pub mod probe;
 pub mod version;

@@ -29,6 +29,5 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Version(args) => cmd::version::run(&args),
         Command::Echo(args) => cmd::echo::run(&args),
         Command::Probe(args) => cmd::probe::run(&args),
-        Command::Lookup(args) => cmd::lookup::run(&args),
     }
 }

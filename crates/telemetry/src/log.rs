@@ -14,8 +14,11 @@ pub fn init(filter: &str) {
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let started =
-        tracing_subscriber::fmt().with_env_filter(parsed).with_ansi(colour).with_writer(std::io::stderr).try_init();
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_ansi(colour)
+        .with_writer(std::io::stderr)
+        .try_init();
     if let (Ok(()), Some(error)) = (started, complaint) {
         tracing::warn!(filter, %error, "cannot read the log filter, using info");
     }

@@ -43,7 +43,10 @@ impl Server {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.http.is_some() || args.udp.is_some(), "nothing to serve: give --http PORT, --udp PORT or both");
+    anyhow::ensure!(
+        args.http.is_some() || args.udp.is_some(),
+        "nothing to serve: give --http PORT, --udp PORT or both"
+    );
     let server = Arc::new(Server {
         name: args.name.clone(),
         node: std::env::var("NODE_NAME").unwrap_or_else(|_| "this machine".to_owned()),
@@ -51,11 +54,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     });
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let http = match args.http {
-            Some(port) => Some(TcpListener::bind(any(port)).await.with_context(|| format!("cannot listen on TCP port {port}"))?),
+            Some(port) => Some(
+                TcpListener::bind(any(port))
+                    .await
+                    .with_context(|| format!("cannot listen on TCP port {port}"))?,
+            ),
             None => None,
         };
         let udp = match args.udp {
-            Some(port) => Some(UdpSocket::bind(any(port)).await.with_context(|| format!("cannot listen on UDP port {port}"))?),
+            Some(port) => Some(
+                UdpSocket::bind(any(port))
+                    .await
+                    .with_context(|| format!("cannot listen on UDP port {port}"))?,
+            ),
             None => None,
         };
         if let Some(listener) = http {
@@ -88,7 +99,10 @@ async fn serve_http(server: Arc<Server>, listener: TcpListener) {
                 continue;
             }
         };
-        let local = stream.local_addr().map(|a| SocketAddr::new(a.ip().to_canonical(), a.port()).to_string()).unwrap_or_default();
+        let local = stream
+            .local_addr()
+            .map(|a| SocketAddr::new(a.ip().to_canonical(), a.port()).to_string())
+            .unwrap_or_default();
         let server = server.clone();
         tokio::spawn(async move {
             let answer = hyper::service::service_fn(|request: Request<Incoming>| {
@@ -104,9 +118,16 @@ async fn serve_http(server: Arc<Server>, listener: TcpListener) {
 }
 
 /// `GET /ready` is the readiness probe, `PUT /ready/on` and `PUT /ready/off` switch it; all else names the Pod.
-fn respond(server: &Server, request: &Request<Incoming>, local: &str, peer: SocketAddr) -> Response<Full<Bytes>> {
+fn respond(
+    server: &Server,
+    request: &Request<Incoming>,
+    local: &str,
+    peer: SocketAddr,
+) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/ready") if server.ready.load(Ordering::Relaxed) => (StatusCode::OK, "ready\n".to_owned()),
+        (&Method::GET, "/ready") if server.ready.load(Ordering::Relaxed) => {
+            (StatusCode::OK, "ready\n".to_owned())
+        }
         (&Method::GET, "/ready") => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
         (&Method::PUT, "/ready/on" | "/ready/off") => {
             server.ready.store(request.uri().path() == "/ready/on", Ordering::Relaxed);

@@ -106,7 +106,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     times.sort_unstable();
-    let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied();
+    let at =
+        |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied();
     tally.p50_us = at(50).unwrap_or_default();
     tally.p99_us = at(99).unwrap_or_default();
     match args.output {

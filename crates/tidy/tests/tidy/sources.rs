@@ -21,7 +21,10 @@ struct Source {
 impl Source {
     /// The part before the first test module: what ships.
     fn shipped(&self) -> &str {
-        let in_tests = self.path.components().any(|c| ["tests", "benches", "tests.rs"].contains(&&*c.as_os_str().to_string_lossy()));
+        let in_tests = self
+            .path
+            .components()
+            .any(|c| ["tests", "benches", "tests.rs"].contains(&&*c.as_os_str().to_string_lossy()));
         if in_tests { "" } else { self.text.split("#[cfg(test)]\nmod ").next().unwrap_or("") }
     }
 
@@ -29,7 +32,9 @@ impl Source {
         let path = self.path.to_string_lossy();
         PURE.contains(&self.krate.as_str())
             || path.contains("crates/dns/src/zone")
-            || ["render", "diff", "trace"].iter().any(|part| path.contains(&format!("crates/nftables/src/{part}")))
+            || ["render", "diff", "trace"]
+                .iter()
+                .any(|part| path.contains(&format!("crates/nftables/src/{part}")))
     }
 
     fn shown(&self) -> String {
@@ -78,8 +83,21 @@ fn lines_with(source: &Source, words: &[&str]) -> Vec<String> {
 #[test]
 fn pure_code_stays_pure() {
     let words = [
-        "tokio::", "std::net::Tcp", "std::net::Udp", "UdpSocket", "TcpStream", "TcpListener", "std::fs", "std::process",
-        "SystemTime", "Instant::now", "Timestamp::now", "Zoned::now", "fastrand::", "async fn", "std::env",
+        "tokio::",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "UdpSocket",
+        "TcpStream",
+        "TcpListener",
+        "std::fs",
+        "std::process",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "fastrand::",
+        "async fn",
+        "std::env",
     ];
     let violations = sources().iter().filter(|s| s.is_pure()).flat_map(|s| lines_with(s, &words)).collect();
     report("pure code uses no async, socket, file, process, clock or rng", violations);
@@ -87,15 +105,17 @@ fn pure_code_stays_pure() {
 
 #[test]
 fn pure_code_iterates_in_a_fixed_order() {
-    let violations =
-        sources().iter().filter(|s| s.is_pure()).flat_map(|s| lines_with(s, &["HashMap", "HashSet"])).collect();
+    let violations = sources()
+        .iter()
+        .filter(|s| s.is_pure())
+        .flat_map(|s| lines_with(s, &["HashMap", "HashSet"]))
+        .collect();
     report("iteration order may not reach an output: use BTreeMap", violations);
 }
 
 #[test]
 fn every_file_says_what_it_is_for() {
-    let violations =
-        sources().iter().filter(|s| !s.text.starts_with("//!")).map(|s| s.shown()).collect();
+    let violations = sources().iter().filter(|s| !s.text.starts_with("//!")).map(|s| s.shown()).collect();
     report("a file starts with a `//!` head", violations);
 }
 
@@ -114,7 +134,8 @@ fn files_stay_small() {
 fn unsafe_is_named_and_explained() {
     let mut violations = Vec::new();
     for source in sources() {
-        let is_root = ["lib.rs", "main.rs"].iter().any(|f| source.path.ends_with(format!("{}/src/{f}", source.krate)));
+        let is_root =
+            ["lib.rs", "main.rs"].iter().any(|f| source.path.ends_with(format!("{}/src/{f}", source.krate)));
         let syscalls = SYSCALL_CRATES.contains(&source.krate.as_str());
         if is_root && !syscalls && !source.text.contains("#![forbid(unsafe_code)]") {
             violations.push(format!("{}: no forbid(unsafe_code)", source.shown()));
@@ -138,7 +159,10 @@ fn unsafe_is_named_and_explained() {
 fn nothing_is_left_half_done() {
     // Split so that this file does not find itself.
     let words: Vec<String> =
-        [("todo", "!("), ("unimplemented", "!("), ("#[ign", "ore"), ("FIX", "ME"), ("XX", "X")].iter().map(|(a, b)| format!("{a}{b}")).collect();
+        [("todo", "!("), ("unimplemented", "!("), ("#[ign", "ore"), ("FIX", "ME"), ("XX", "X")]
+            .iter()
+            .map(|(a, b)| format!("{a}{b}"))
+            .collect();
     let violations = sources()
         .iter()
         .flat_map(|s| s.text.lines().enumerate().map(move |(i, l)| (s, i, l)))
@@ -155,8 +179,10 @@ fn names_say_what_things_do() {
     for source in sources() {
         for (i, line) in source.text.lines().enumerate() {
             let code = line.trim_start().trim_start_matches("pub ").trim_start_matches("pub(crate) ");
-            let defines = ["struct ", "enum ", "trait ", "mod ", "fn "].iter().find_map(|k| code.strip_prefix(k));
-            if let Some(name) = defines.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
+            let defines =
+                ["struct ", "enum ", "trait ", "mod ", "fn "].iter().find_map(|k| code.strip_prefix(k));
+            if let Some(name) =
+                defines.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
                 && vague.iter().any(|v| name.contains(v) || name == v.to_lowercase())
             {
                 violations.push(format!("{}:{}: {name}", source.shown(), i + 1));
