@@ -87,7 +87,8 @@ impl FieldError {
     /// `Unsupported value`, listing the supported ones in the order given.
     pub fn not_supported(field: impl Into<String>, value: impl Into<Value>, supported: &[&str]) -> Self {
         let list: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
-        let detail = if list.is_empty() { String::new() } else { format!("supported values: {}", list.join(", ")) };
+        let detail =
+            if list.is_empty() { String::new() } else { format!("supported values: {}", list.join(", ")) };
         Self::new(ErrorKind::NotSupported(value.into()), field, detail)
     }
 

@@ -3,13 +3,63 @@
 //! Read from the text tables under `schema/`, once, on first use. Everything that has to know the fields of
 //! an object is driven by it: strict decoding, strategic merge patch, server-side apply, OpenAPI, protobuf.
 
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+pub use parse::ParseError;
+
+/// The tables, in the order they are read.
+const TABLES: &[(&str, &str)] = &[
+    ("meta", include_str!("../schema/meta.schema")),
+    ("core", include_str!("../schema/core.schema")),
+    ("service", include_str!("../schema/service.schema")),
+    ("pod", include_str!("../schema/pod.schema")),
+    ("container", include_str!("../schema/container.schema")),
+    ("volume", include_str!("../schema/volume.schema")),
+    ("node", include_str!("../schema/node.schema")),
+    ("apps", include_str!("../schema/apps.schema")),
+    ("autoscaling", include_str!("../schema/autoscaling.schema")),
+    ("discovery", include_str!("../schema/discovery.schema")),
+    ("networking", include_str!("../schema/networking.schema")),
+    ("coordination", include_str!("../schema/coordination.schema")),
+    ("events", include_str!("../schema/events.schema")),
+    ("authentication", include_str!("../schema/authentication.schema")),
+    ("authorization", include_str!("../schema/authorization.schema")),
+];
+
+/// The schema of every type Portway serves.
+///
+/// The tables are part of the program and a test parses them, so this cannot fail in a tested build; a
+/// broken table stops the program here rather than leave fields out of every object it reads.
+pub fn schema() -> &'static Schema {
+    static SCHEMA: LazyLock<Schema> = LazyLock::new(|| match Schema::parse(TABLES) {
+        Ok(schema) => schema,
+        Err(error) => panic!("built-in schema: {error}"),
+    });
+    &SCHEMA
+}
 
 /// All types, by full name (`io.k8s.api.core.v1.Service`).
 #[derive(Debug, Default)]
 pub struct Schema {
     /// The messages.
     pub messages: BTreeMap<String, Message>,
+}
+
+impl Schema {
+    /// Reads tables, each with a name for its errors. All or nothing: no message, field or line is skipped.
+    pub fn parse(tables: &[(&str, &str)]) -> Result<Self, ParseError> {
+        parse::parse(tables)
+    }
+
+    /// The message of this full name.
+    pub fn message(&self, name: &str) -> Option<&Message> {
+        self.messages.get(name)
+    }
 }
 
 /// One object type.
@@ -19,6 +69,8 @@ pub struct Message {
     pub name: String,
     /// One or more sentences for `kubectl explain`.
     pub doc: String,
+    /// Server-side apply replaces it as a whole wherever it stands (`x-kubernetes-map-type: atomic`).
+    pub atomic: bool,
     /// Fields in declaration order.
     pub fields: Vec<Field>,
 }
@@ -37,6 +89,9 @@ pub struct Field {
     pub name: String,
     /// Protobuf field number; 0 where there is none.
     pub number: u32,
+    /// Protobuf number of the message this field is wrapped in, where JSON inlines what protobuf nests
+    /// (`Volume.emptyDir` is field 2 of the message at field 2); 0 where it is not wrapped.
+    pub wrapper: u32,
     /// Its type.
     pub ty: Type,
     /// OpenAPI `required`.
@@ -80,7 +135,8 @@ pub enum Type {
     Message(String),
     /// A list.
     List(Box<Type>),
-    /// A map with text keys.
+    /// A map with text keys. In protobuf an entry is 1 key, 2 value; a value that is a list is itself a
+    /// message with the repeated field 1.
     Map(Box<Type>),
 }
 

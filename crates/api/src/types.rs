@@ -41,7 +41,11 @@ pub trait Object: DeserializeOwned + Serialize + Clone + Send + Sync + 'static {
 
     /// `v1`, `apps/v1`.
     fn api_version() -> String {
-        if Self::GROUP.is_empty() { Self::VERSION.to_owned() } else { format!("{}/{}", Self::GROUP, Self::VERSION) }
+        if Self::GROUP.is_empty() {
+            Self::VERSION.to_owned()
+        } else {
+            format!("{}/{}", Self::GROUP, Self::VERSION)
+        }
     }
 }
 
