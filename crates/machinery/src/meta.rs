@@ -1,0 +1,87 @@
+//! Metadata of objects as JSON values: reading, names, times.
+//!
+//! Must not know the clock or random numbers: both are passed in.
+
+use serde_json::{Map, Value};
+
+/// A text field of `metadata`; empty when unset.
+pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object.get("metadata").and_then(|m| m.get(field)).and_then(Value::as_str).unwrap_or("")
+}
+
+/// `metadata.name`; empty when unset.
+pub fn name(object: &Value) -> &str {
+    text(object, "name")
+}
+
+/// `metadata.namespace`; empty when unset.
+pub fn namespace(object: &Value) -> &str {
+    text(object, "namespace")
+}
+
+/// `metadata.uid`; empty when unset.
+pub fn uid(object: &Value) -> &str {
+    text(object, "uid")
+}
+
+/// `metadata.resourceVersion`; empty when unset.
+pub fn resource_version(object: &Value) -> &str {
+    text(object, "resourceVersion")
+}
+
+/// `metadata.generation`, 0 when unset.
+pub fn generation(object: &Value) -> i64 {
+    object.get("metadata").and_then(|m| m.get("generation")).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A label's value.
+pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// An annotation's value.
+pub fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}
+
+/// `metadata.finalizers`.
+pub fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
+    let list = object.get("metadata").and_then(|m| m.get("finalizers")).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Deletion was asked for and waits for finalizers or a grace period.
+pub fn is_deleting(object: &Value) -> bool {
+    !text(object, "deletionTimestamp").is_empty()
+}
+
+/// `metadata` for writing; made if absent. An object that is not a map becomes an empty one.
+pub fn metadata_mut(object: &mut Value) -> &mut Map<String, Value> {
+    child_mut(map_mut(object), "metadata")
+}
+
+/// Sets a field of `metadata`.
+pub fn set(object: &mut Value, field: &str, value: impl Into<Value>) {
+    metadata_mut(object).insert(field.to_owned(), value.into());
+}
+
+/// Removes a field of `metadata`.
+pub fn remove(object: &mut Value, field: &str) -> Option<Value> {
+    object.get_mut("metadata")?.as_object_mut()?.remove(field)
+}
+
+/// The value as a map; anything else becomes an empty map first.
+pub fn map_mut(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("made a map above"),
+    }
+}
+
+/// The member `key` as a map; made if absent or not a map.
+pub fn child_mut<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
+    map_mut(map.entry(key).or_insert(Value::Null))
+}
