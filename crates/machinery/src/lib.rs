@@ -8,3 +8,4 @@
 
 pub mod meta;
 pub mod selector;
+pub mod status;
