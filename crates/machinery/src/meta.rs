@@ -2,6 +2,7 @@
 //!
 //! Must not know the clock or random numbers: both are passed in.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// A text field of `metadata`; empty when unset.
@@ -84,4 +85,37 @@ pub fn map_mut(value: &mut Value) -> &mut Map<String, Value> {
 /// The member `key` as a map; made if absent or not a map.
 pub fn child_mut<'a>(map: &'a mut Map<String, Value>, key: &str) -> &'a mut Map<String, Value> {
     map_mut(map.entry(key).or_insert(Value::Null))
+}
+
+/// `2026-01-02T03:04:05Z`: whole seconds, as most times of the API are written.
+pub fn format_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// `2026-01-02T03:04:05.000000Z`: always six decimals (Leases, `eventTime`).
+pub fn format_micro_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+/// Letters of generated name endings: no vowels and nothing that looks like another letter.
+const SUFFIX_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// A name from `generateName`: the prefix, cut to leave room, and five letters drawn from `random`.
+pub fn generated_name(prefix: &str, random: u64) -> String {
+    const LONGEST_PREFIX: usize = 58;
+    let mut end = prefix.len().min(LONGEST_PREFIX);
+    while !prefix.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{}", &prefix[..end], name_suffix(random))
+}
+
+/// Five letters drawn from `random`, for names made by controllers (`web-7d4b9-x2x4z`).
+pub fn name_suffix(random: u64) -> String {
+    let base = SUFFIX_LETTERS.len() as u64;
+    let letter = |i: u32| {
+        let index = usize::try_from(random / base.pow(i) % base).unwrap_or(0);
+        char::from(SUFFIX_LETTERS[index])
+    };
+    (0..5).map(letter).collect()
 }
