@@ -5,11 +5,13 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags};
-use rustix::thread::UnshareFlags;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use crate::error::{Context, Error, Result};
 use crate::namespace::Namespace;
@@ -100,6 +102,26 @@ fn mapped_by_child() -> Result<()> {
     // Where the kernel refuses root a user namespace, the other namespaces do without it.
     if unshared.is_ok() && status != 0 {
         return Err(Error::new(what(), io::Error::from_raw_os_error(libc::EPERM)));
+    }
+    Ok(())
+}
+
+/// Moves the calling process into the sandbox that process `pid` made. Call it while one thread runs.
+///
+/// # Errors
+/// `NotFound` when there is no such process, `Denied` when the sandbox is another user's.
+pub fn join(pid: u32) -> Result<()> {
+    for (kind, name) in
+        [(LinkNameSpaceType::User, "user"), (LinkNameSpaceType::Mount, "mnt"), (LinkNameSpaceType::Network, "net")]
+    {
+        let theirs = format!("/proc/{pid}/ns/{name}");
+        let what = || format!("step into the sandbox of process {pid} ({name})");
+        let identity = |path: &str| fs::metadata(path).map(|m| m.ino()).context(what);
+        // The kernel refuses a move into the user namespace one is in already.
+        if identity(&theirs)? != identity(&format!("/proc/self/ns/{name}"))? {
+            let namespace = fs::File::open(&theirs).context(what)?;
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind)).context(what)?;
+        }
     }
     Ok(())
 }
