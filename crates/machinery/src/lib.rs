@@ -8,5 +8,6 @@
 
 pub mod decode;
 pub mod meta;
+pub mod patch;
 pub mod selector;
 pub mod status;

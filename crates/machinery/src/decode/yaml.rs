@@ -3,7 +3,7 @@
 //! No recursion: open collections stand on a stack. Aliases are copied, within a budget.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
@@ -160,6 +160,10 @@ impl Builder {
 
 /// `<<` brings in what the map (or an earlier `<<`) does not have.
 fn merged(mut entries: Vec<(String, Node)>, merges: Vec<Node>) -> Result<Node, String> {
+    if merges.is_empty() {
+        return Ok(Node::Map(entries));
+    }
+    let mut known: BTreeSet<String> = entries.iter().map(|(key, _)| key.clone()).collect();
     for merge in merges {
         let maps = match merge {
             Node::List(maps) => maps,
@@ -170,7 +174,7 @@ fn merged(mut entries: Vec<(String, Node)>, merges: Vec<Node>) -> Result<Node, S
                 return Err("map merge requires map or sequence of maps as the value".to_owned());
             };
             for (key, value) in more {
-                if !entries.iter().any(|(k, _)| *k == key) {
+                if known.insert(key.clone()) {
                     entries.push((key, value));
                 }
             }

@@ -1,5 +1,7 @@
 //! The constructors, one for each reason.
 
+use std::collections::BTreeSet;
+
 use portway_api::field::{ErrorKind, FieldError};
 use portway_api::kinds::Kind;
 
@@ -49,13 +51,9 @@ fn qualified(what: &str, group: &str) -> String {
 
 /// Several errors as one text, without repetitions: `[A, B]`, or just `A`.
 fn joined(errors: &[FieldError]) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for error in errors {
-        let text = error.to_string();
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let texts: Vec<String> =
+        errors.iter().map(ToString::to_string).filter(|text| seen.insert(text.clone())).collect();
     match texts.as_slice() {
         [] => "<nil>".to_owned(),
         [one] => one.clone(),
