@@ -1,0 +1,1 @@
+//! The zone beyond what the recorded cases cover.
