@@ -11,3 +11,4 @@ pub mod meta;
 pub mod patch;
 pub mod selector;
 pub mod status;
+pub mod table;
