@@ -4,7 +4,6 @@
 //! (see `watch`). The engine publishes in revision order, after the change is visible to reads.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portway_base::Revision;
@@ -18,12 +17,12 @@ pub(crate) const BUFFER: usize = 4096;
 
 /// The live watches of one store.
 pub(crate) struct Hub {
-    revision: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
+    revision: Revision,
     next_id: u64,
     queues: BTreeMap<u64, Arc<Queue>>,
     closed: Option<Error>,
@@ -61,19 +60,31 @@ pub(crate) enum Taken {
 
 impl Hub {
     pub fn new(revision: Revision) -> Self {
-        Self { revision: AtomicU64::new(revision.0), state: Mutex::default() }
+        Self { state: Mutex::new(State { revision, ..State::default() }) }
     }
 
-    /// The last published revision.
+    /// The last published revision: under the lock, so that it is neither ahead of any watch's buffer nor
+    /// behind.
     pub fn revision(&self) -> Revision {
-        Revision(self.revision.load(Ordering::Acquire))
+        lock(&self.state).revision
     }
 
     /// Publishes the changes of consecutive transactions, the last one being `revision`.
     pub fn publish(&self, changes: &[Change], revision: Revision) {
         let mut state = lock(&self.state);
         state.queues.retain(|_, queue| queue.push(changes, revision));
-        self.revision.store(revision.0, Ordering::Release);
+        state.revision = revision;
+    }
+
+    /// Cuts off all live watches, so that each reads from history what it has not seen: for an engine that
+    /// does not know what became of its last transaction.
+    pub fn reset(&self, revision: Revision) {
+        let mut state = lock(&self.state);
+        for queue in std::mem::take(&mut state.queues).into_values() {
+            lock(&queue.buffer).end.get_or_insert(End::Overflow);
+            queue.ready.notify_one();
+        }
+        state.revision = revision;
     }
 
     /// Adds a live watch. It gets everything after the revision returned.
@@ -86,7 +97,7 @@ impl Hub {
         if let Some(error) = &state.closed {
             return Err(error.clone());
         }
-        let revision = self.revision();
+        let revision = state.revision;
         let queue = Arc::new(Queue {
             prefix: prefix.into(),
             limit,

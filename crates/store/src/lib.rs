@@ -2,11 +2,13 @@
 //!
 //! A [`Store`] maps keys to bytes, gives every transaction the next [`Revision`], keeps enough history to
 //! list at an older revision and to watch from one, and forgets that history on [`Store::compact`].
-//! Engines: [`memory::MemoryStore`], and the durable one on one file; both pass the same tests.
+//! Engines: [`memory::MemoryStore`] and the durable [`embedded::EmbeddedStore`]; both pass the same tests.
 //!
 //! It must not know what the values mean: no Kubernetes kinds, no JSON, no clock.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod embedded;
 pub mod memory;
 
 mod error;

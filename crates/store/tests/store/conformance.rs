@@ -8,6 +8,7 @@ mod watches;
 macro_rules! suite {
     ($($module:ident: $($check:ident)*;)*) => {
         suite!(@engine memory: $($module: $($check)*;)*);
+        suite!(@engine embedded: $($module: $($check)*;)*);
     };
     (@engine $engine:ident: $($module:ident: $($check:ident)*;)*) => {
         mod $engine {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use portway_base::Revision;
+use portway_store::embedded::EmbeddedStore;
 use portway_store::memory::MemoryStore;
 use portway_store::{Change, Entry, Guard, Op, Page, Store, Txn, TxnOutcome, Watch};
 
@@ -14,6 +15,11 @@ pub struct Fixture {
 
 pub fn memory() -> Fixture {
     Fixture { store: Arc::new(MemoryStore::new()), _dir: None }
+}
+
+pub fn embedded() -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    Fixture { store: Arc::new(EmbeddedStore::open(dir.path()).unwrap()), _dir: Some(dir) }
 }
 
 pub fn put(key: &str, value: &str) -> Op {
