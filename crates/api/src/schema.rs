@@ -3,12 +3,15 @@
 //! Read from the text tables under `schema/`, once, on first use. Everything that has to know the fields of
 //! an object is driven by it: strict decoding, strategic merge patch, server-side apply, OpenAPI, protobuf.
 
+mod normal;
 mod parse;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+use serde_json::Value;
 
 pub use parse::ParseError;
 
@@ -56,6 +59,15 @@ impl Schema {
         parse::parse(tables)
     }
 
+    /// Brings an object of message `name` into the form upstream writes: zeros that mean nothing are left out,
+    /// fields that are always written are there, times are UTC. Idempotent. Unknown fields stay as they are,
+    /// and so does a value of a wrong type (decoding refuses both).
+    pub fn normalize(&self, value: &mut Value, name: &str) {
+        if let Some(message) = self.message(name) {
+            normal::message(self, value, message);
+        }
+    }
+
     /// The message of this full name.
     pub fn message(&self, name: &str) -> Option<&Message> {
         self.messages.get(name)
@@ -94,6 +106,12 @@ pub struct Field {
     pub wrapper: u32,
     /// Its type.
     pub ty: Type,
+    /// Presence is told from the zero value: a `0`, `""` or `{}` that was sent is kept, and is written in
+    /// protobuf. Without it a zero is the same as absent.
+    pub optional: bool,
+    /// The JSON form always has it, as a zero value when unset (`null` for lists, maps, times and `optional`
+    /// fields, `{}` for messages). A `required` field always has this.
+    pub always: bool,
     /// OpenAPI `required`.
     pub required: bool,
     /// How lists and maps merge under server-side apply.

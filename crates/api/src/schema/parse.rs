@@ -13,8 +13,9 @@
 //! A field is `NUMBER name type [FLAG...][ : doc]`. The number is protobuf's, `-` for none, or `W/N` for
 //! field N of a wrapper message at field W that JSON does not have. A type is `string`, `bool`, `int32`,
 //! `int64`, `double`, `bytes`, `time`, `microtime`, `quantity`, `int-or-string`, `any`, a message name,
-//! `[]TYPE` or `{}TYPE` (a map). Flags: `required`; `atomic`, `set`, `keys=a,b` (server-side apply);
-//! `merge[=key]`, `retain` (strategic merge patch).
+//! `[]TYPE` or `{}TYPE` (a map); a `?` after it makes the field optional (presence is told from zero).
+//! Flags: `required` (and so always written); `always` (always written); `atomic`, `set`, `keys=a,b`
+//! (server-side apply); `merge[=key]`, `retain` (strategic merge patch).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -112,7 +113,11 @@ impl<'t> Reader<'t, '_> {
                 self.open(name, &format!("A list of {item} objects."), false)?;
                 self.kind_fields("ListMeta")?;
                 let items = Type::List(Box::new(self.ty(item)?));
-                self.push(Field { required: true, ..field("items", 2, items, "The objects.") })?;
+                self.push(Field {
+                    required: true,
+                    always: true,
+                    ..field("items", 2, items, "The objects.")
+                })?;
             }
             [name, "atomic"] => self.open(name, doc, true)?,
             [name] => self.open(name, doc, false)?,
@@ -151,7 +156,10 @@ impl<'t> Reader<'t, '_> {
             "Group and version the object is written in, as in apps/v1.",
         ))?;
         self.push(field("kind", 0, Type::String, "Name of the object's kind."))?;
-        self.push(field("metadata", 1, metadata, "What every object has: name, labels, owners and the like."))
+        self.push(Field {
+            always: true,
+            ..field("metadata", 1, metadata, "What every object has: name, labels, owners and the like.")
+        })
     }
 
     fn push(&mut self, field: Field) -> Result<(), String> {
@@ -177,10 +185,12 @@ impl<'t> Reader<'t, '_> {
         if !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(format!("not a field name: {name:?}"));
         }
-        let mut field = Field { wrapper, ..field(name, number, self.ty(ty)?, doc) };
+        let (ty, optional) = ty.strip_suffix('?').map_or((ty, false), |ty| (ty, true));
+        let mut field = Field { wrapper, optional, ..field(name, number, self.ty(ty)?, doc) };
         for flag in words {
             match flag.split_once('=').map_or((flag, None), |(key, value)| (key, Some(value))) {
-                ("required", None) => field.required = true,
+                ("required", None) => (field.required, field.always) = (true, true),
+                ("always", None) => field.always = true,
                 ("atomic", None) => field.topology = Topology::Atomic,
                 ("set", None) => field.topology = Topology::Set,
                 ("keys", Some(keys)) => {
@@ -275,6 +285,8 @@ fn field(name: &str, number: u32, ty: Type, doc: &str) -> Field {
         number,
         wrapper: 0,
         ty,
+        optional: false,
+        always: false,
         required: false,
         topology: Topology::Default,
         patch_merge_key: None,

@@ -99,3 +99,39 @@ proptest! {
         let _ = Schema::parse(&[TABLES[0], TABLES[1], ("t", &text)]);
     }
 }
+
+#[test]
+fn normal_form_is_what_upstream_writes() {
+    let check = |name: &str, input: serde_json::Value, expect: serde_json::Value| {
+        let mut value = input;
+        schema().normalize(&mut value, name);
+        assert_eq!(value, expect);
+        schema().normalize(&mut value, name);
+        assert_eq!(value, expect, "not idempotent");
+    };
+    use serde_json::json;
+    check(
+        "io.k8s.api.core.v1.Service",
+        json!({"kind": "Service", "spec": {"clusterIP": "", "publishNotReadyAddresses": false, "selector": {},
+            "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80, "name": ""}], "externalIPs": []}}),
+        json!({"kind": "Service", "metadata": {}, "spec": {"allocateLoadBalancerNodePorts": false,
+            "ports": [{"port": 80, "targetPort": 0}]}, "status": {"loadBalancer": {}}}),
+    );
+    check(
+        "io.k8s.api.discovery.v1.EndpointSlice",
+        json!({"addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"], "hostname": ""}], "ports": []}),
+        json!({"metadata": {}, "addressType": "IPv4", "ports": null,
+            "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {}, "hostname": ""}]}),
+    );
+    check(
+        "io.k8s.api.coordination.v1.LeaseSpec",
+        json!({"renewTime": "2026-01-02T05:04:05+02:00"}),
+        json!({"renewTime": "2026-01-02T03:04:05.000000Z"}),
+    );
+    check(
+        "io.k8s.api.apps.v1.DeploymentSpec",
+        json!({"replicas": 0}),
+        json!({"replicas": 0, "selector": null, "strategy": {},
+            "template": {"metadata": {}, "spec": {"containers": null}}}),
+    );
+}
