@@ -7,7 +7,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod decode;
+pub mod discovery;
+#[cfg(test)]
+mod fixture;
 pub mod meta;
+pub mod openapi;
 pub mod patch;
 pub mod selector;
 pub mod status;

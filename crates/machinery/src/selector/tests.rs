@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::fixture;
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -122,6 +123,30 @@ fn field_terms() {
     check("a=b=c", Err("invalid field selector: unescaped character in value: 61"));
     check(r"a=\x", Err(r"invalid field selector: invalid escape sequence: \x"));
     check("a=\\", Err("invalid field selector: invalid escape sequence: \\"));
+}
+
+#[test]
+fn fields_of_a_kind() {
+    let object = json!({"metadata": {"name": "x", "namespace": "n"}, "spec": {"type": "NodePort"}});
+    let check = |text: &str, expect: Result<bool, &str>| {
+        let selector: FieldSelector = text.parse().unwrap();
+        let got = selector.check(&fixture::SERVICE).map(|()| selector.matches(&fixture::SERVICE, &object));
+        assert_eq!(got.map_err(|e| e.0), expect.map_err(str::to_owned), "{text}");
+    };
+    check("", Ok(true));
+    check("metadata.name=x,metadata.namespace=n", Ok(true));
+    check("metadata.name!=x", Ok(false));
+    check("spec.type=NodePort", Ok(true));
+    check("spec.type!=NodePort", Ok(false));
+    check("spec.type=", Ok(false));
+    check("spec.zz=1", Err("field label not supported: spec.zz"));
+    let plain: FieldSelector = "spec.zz=1".parse().unwrap();
+    assert_eq!(
+        plain.check(&fixture::NODE).unwrap_err().0,
+        "\"spec.zz\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+    );
+    let name: FieldSelector = "metadata.name=x".parse().unwrap();
+    assert_eq!((name.required("metadata.name"), name.required("spec.type")), (Some("x"), None));
 }
 
 proptest! {
