@@ -81,7 +81,7 @@ impl fmt::Debug for StaticToken {
 }
 
 /// Credentials were presented and are wrong: 401.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unauthorized;
 
 /// The identity in a client certificate that TLS has already verified: Common Name and Organizations.

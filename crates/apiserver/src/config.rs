@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn certificate_names_cover_every_way_in() {
-        let config = Config { extra_sans: vec!["portway.test".into(), "localhost".into()], ..Config::default() };
+        let config =
+            Config { extra_sans: vec!["portway.test".into(), "localhost".into()], ..Config::default() };
         assert_eq!(
             config.subject_alt_names(),
             [

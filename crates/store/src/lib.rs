@@ -14,7 +14,6 @@ pub mod memory;
 mod error;
 mod history;
 mod hub;
-mod retention;
 mod types;
 mod watch;
 
@@ -22,7 +21,6 @@ use futures_core::future::BoxFuture;
 use portway_base::Revision;
 
 pub use error::Error;
-pub use retention::{Compactor, Retention};
 pub use types::{Change, Entry, Guard, MAX_KEY, MAX_VALUE, Op, Page, Txn, TxnOutcome};
 pub use watch::Watch;
 

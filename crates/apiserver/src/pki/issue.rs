@@ -87,8 +87,12 @@ fn params(common_name: &str, today: Date, days: i64) -> CertificateParams {
 fn alt_name(name: &str) -> Result<SanType, Error> {
     match name.parse::<IpAddr>() {
         Ok(ip) => Ok(SanType::IpAddress(ip)),
-        Err(_) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._*".contains(&b)) => {
-            let text = name.try_into().map_err(|e: rcgen::Error| Error::Name(name.to_owned(), e.to_string()))?;
+        Err(_)
+            if !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._*".contains(&b)) =>
+        {
+            let text =
+                name.try_into().map_err(|e: rcgen::Error| Error::Name(name.to_owned(), e.to_string()))?;
             Ok(SanType::DnsName(text))
         }
         Err(_) => Err(Error::Name(name.to_owned(), "neither a DNS name nor an IP address".to_owned())),

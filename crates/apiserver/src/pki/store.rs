@@ -27,7 +27,10 @@ pub(super) fn read_pair(dir: &Path, name: &str) -> Result<Option<KeyPair>, Error
     let (certificate_path, key_path) = paths(dir, name);
     let Some(certificate) = read(&certificate_path)? else { return Ok(None) };
     let Some(key) = read(&key_path)? else {
-        return Err(Error::Damaged { path: key_path, reason: "the certificate is there but not its key".into() });
+        return Err(Error::Damaged {
+            path: key_path,
+            reason: "the certificate is there but not its key".into(),
+        });
     };
     let damaged = |path: &Path, reason: String| Error::Damaged { path: path.to_path_buf(), reason };
     rcgen::KeyPair::from_pem(&key).map_err(|e| damaged(&key_path, e.to_string()))?;

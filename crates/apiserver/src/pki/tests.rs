@@ -15,7 +15,8 @@ fn certificates_are_reused_until_the_names_change() {
     assert!(first.server == same.server && first.authority == same.authority && first.admin == same.admin);
     let other = Pki::ensure(&dir, &names(&["localhost", "portway.test"])).unwrap();
     assert!(first.server != other.server && first.authority == other.authority && first.admin == other.admin);
-    for (file, mode) in [("ca.key", 0o600), ("apiserver.key", 0o600), ("admin.key", 0o600), ("ca.crt", 0o644)] {
+    for (file, mode) in [("ca.key", 0o600), ("apiserver.key", 0o600), ("admin.key", 0o600), ("ca.crt", 0o644)]
+    {
         assert_eq!(dir.join(file).metadata().unwrap().permissions().mode() & 0o777, mode, "{file}");
     }
     assert_eq!(dir.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -29,7 +30,9 @@ fn certificates_of_another_authority_are_replaced() {
     std::fs::remove_file(dir.path().join("ca.crt")).unwrap();
     std::fs::remove_file(dir.path().join("ca.key")).unwrap();
     let second = Pki::ensure(dir.path(), &names(&["localhost"])).unwrap();
-    assert!(first.authority != second.authority && first.server != second.server && first.admin != second.admin);
+    assert!(
+        first.authority != second.authority && first.server != second.server && first.admin != second.admin
+    );
 }
 
 #[test]

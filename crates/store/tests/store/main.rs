@@ -3,5 +3,3 @@
 
 mod conformance;
 mod engines;
-mod kill;
-mod model;

@@ -1,0 +1,4 @@
+//! The server in process over the memory engine.
+
+mod lab;
+mod objects;

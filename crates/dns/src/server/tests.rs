@@ -1,1 +1,0 @@
-//! Listeners beyond what the recorded cases cover.
