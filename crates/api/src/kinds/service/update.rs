@@ -58,11 +58,11 @@ fn carry_over(new: &mut Value, old: &Value) {
 fn reconcile(new: &mut Value, old: &Value) {
     let (single, before) = (new.text(IP).to_owned(), old.text(IP).to_owned());
     let same_list = new.list(IPS) == old.list(IPS);
-    if new.list(IPS).is_empty() {
-        if !old.list(IPS).is_empty() && single == before {
+    if new.list(IPS).is_empty() && !old.list(IPS).is_empty() {
+        if single == before {
             new.copy(IPS, old);
         }
-    } else if same_list && !before.is_empty() && single.is_empty() {
+    } else if same_list && single.is_empty() && !before.is_empty() {
         new.unset(IPS);
     } else if same_list && !single.is_empty() && single != before {
         new.set(IPS, json!([single]));
@@ -105,10 +105,12 @@ pub(super) fn drop_type_dependent(new: &mut Value, old: &Value) {
         }
         new.set("status.loadBalancer", json!({}));
     }
-    const POLICY: &str = "spec.externalTrafficPolicy";
-    if is_externally_accessible(old) && !is_externally_accessible(new) && new.text(POLICY) == old.text(POLICY)
+    const TRAFFIC: &str = "spec.externalTrafficPolicy";
+    if is_externally_accessible(old)
+        && !is_externally_accessible(new)
+        && new.text(TRAFFIC) == old.text(TRAFFIC)
     {
-        new.unset(POLICY);
+        new.unset(TRAFFIC);
     }
 }
 
