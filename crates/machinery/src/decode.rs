@@ -57,7 +57,8 @@ pub struct Document(Node);
 /// A body that fits the schema.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
-    /// Without unknown fields and nulls; of duplicate fields the last.
+    /// Without unknown fields and nulls; of duplicate fields the last. Zeros are kept:
+    /// [`Schema::normalize`] knows which of them mean nothing.
     pub value: Value,
     /// `unknown field "spec.zz"`, `duplicate field "spec.type"`, in the order of the text.
     pub problems: Vec<String>,

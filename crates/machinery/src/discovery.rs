@@ -155,7 +155,7 @@ fn resource(kind: &Kind) -> Value {
         "singularName": kind.singular,
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": verbs(kind),
+        "verbs": kind.verbs,
     });
     if !kind.short_names.is_empty() {
         entry["shortNames"] = json!(kind.short_names);
@@ -211,7 +211,7 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
         "responseKind": {"group": "", "version": "", "kind": kind.kind},
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": kind.singular,
-        "verbs": verbs(kind),
+        "verbs": kind.verbs,
     });
     if !kind.short_names.is_empty() {
         entry["shortNames"] = json!(kind.short_names);
@@ -242,12 +242,4 @@ fn aggregated_resource(kind: &'static Kind) -> Value {
 pub fn fingerprint(document: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA512, document);
     digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// What can be done with a kind, sorted.
-pub(crate) fn verbs(kind: &Kind) -> &'static [&'static str] {
-    match kind.kind {
-        "Namespace" => &["create", "delete", "get", "list", "patch", "update", "watch"],
-        _ => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
-    }
 }

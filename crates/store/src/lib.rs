@@ -14,6 +14,7 @@ pub mod memory;
 mod error;
 mod history;
 mod hub;
+mod retention;
 mod types;
 mod watch;
 
@@ -21,6 +22,7 @@ use futures_core::future::BoxFuture;
 use portway_base::Revision;
 
 pub use error::Error;
+pub use retention::{Compactor, Retention};
 pub use types::{Change, Entry, Guard, MAX_KEY, MAX_VALUE, Op, Page, Txn, TxnOutcome};
 pub use watch::Watch;
 

@@ -7,6 +7,8 @@ mod compare;
 mod objects;
 mod profiles;
 mod pure;
+mod server;
+mod upstream;
 
 use std::path::Path;
 
@@ -36,6 +38,7 @@ fn main() {
     let mut trials = Vec::new();
     for case in cases.into_iter().filter(|case| later(&case.name, "").is_none()) {
         trials.push(trial("zone", &case, pure::run));
+        trials.push(trial("server", &case, server::run));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -1,5 +1,9 @@
 //! The server profiles the cases name.
 
+use std::net::SocketAddr;
+
+use portway_dns::DnsConfig;
+use portway_dns::forward::{CacheConfig, ForwardConfig};
 use portway_dns::wire::Name;
 use portway_dns::zone::{PodMode, ZoneConfig, reverse_zones};
 
@@ -37,5 +41,21 @@ pub fn zone(profile: &str) -> ZoneConfig {
             ..cluster(&["cluster.local", "in-addr.arpa"], 5, PodMode::Verified)
         },
         other => panic!("unknown profile {other}"),
+    }
+}
+
+/// Settings of the whole server.
+pub fn server(profile: &str, upstream: SocketAddr) -> DnsConfig {
+    let forward = !matches!(profile, "bare" | "xfer");
+    let cache = match profile {
+        "default" => Some(CacheConfig::default()),
+        "features" => Some(CacheConfig { max_ttl: 60, max_denial_ttl: 20, min_ttl: 1, capacity: 1024 }),
+        _ => None,
+    };
+    DnsConfig {
+        zone: zone(profile),
+        forward: forward.then(|| ForwardConfig::new(vec![upstream])),
+        cache,
+        ..DnsConfig::cluster("cluster.local").unwrap()
     }
 }

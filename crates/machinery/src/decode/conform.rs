@@ -74,18 +74,12 @@ impl<'s> Check<'s> {
         Ok(Value::Object(map))
     }
 
-    /// `None` leaves the field out: null, and empty lists and maps, which are the same as absent.
+    /// `None` leaves the field out: null is the same as absent.
     fn field(&mut self, field: &'s Field, node: Node) -> Result<Option<Value>, DecodeError> {
         if node == Node::Null && field.ty != Type::Any {
             return Ok(None);
         }
-        let value = self.value(&field.ty, node)?;
-        let empty = match &value {
-            Value::Array(items) => items.is_empty(),
-            Value::Object(map) => map.is_empty() && matches!(field.ty, Type::Map(_)),
-            _ => false,
-        };
-        Ok((field.required || !empty || field.ty == Type::Any).then_some(value))
+        self.value(&field.ty, node).map(Some)
     }
 
     fn value(&mut self, ty: &'s Type, node: Node) -> Result<Value, DecodeError> {

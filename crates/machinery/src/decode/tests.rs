@@ -32,7 +32,7 @@ fn bodies() {
     check(r#"{"apiVersion":null,"kind":"","status":null}"#, bare.clone());
     check(
         r#"{"metadata":{"name":"x","creationTimestamp":null,"labels":{},"finalizers":[]}}"#,
-        with("metadata", json!({"name": "x"})),
+        with("metadata", json!({"name": "x", "labels": {}, "finalizers": []})),
     );
     check(r#"{"metadata":{"labels":{"a":null}}}"#, with("metadata", json!({"labels": {"a": ""}})));
     check(

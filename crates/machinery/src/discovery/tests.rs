@@ -4,6 +4,7 @@ use super::*;
 use crate::fixture;
 
 const ALL: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const PROXY: [&str; 5] = ["create", "delete", "get", "patch", "update"];
 const CHANGE: [&str; 3] = ["get", "patch", "update"];
 
 fn discovery() -> Discovery {
@@ -29,12 +30,14 @@ fn classic() {
     assert_eq!(
         found.resources("", "v1"),
         Some(json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
-            {"name": "nodes", "singularName": "node", "namespaced": false, "kind": "Node", "verbs": ALL},
+            {"name": "nodes", "singularName": "node", "namespaced": false, "kind": "Node", "verbs": ALL,
+                "shortNames": ["no"]},
+            {"name": "nodes/proxy", "singularName": "", "namespaced": false, "kind": "NodeProxyOptions", "verbs": PROXY},
             {"name": "nodes/status", "singularName": "", "namespaced": false, "kind": "Node", "verbs": CHANGE},
             {"name": "services", "singularName": "service", "namespaced": true, "kind": "Service", "verbs": ALL,
                 "shortNames": ["svc"], "categories": ["all"]},
             {"name": "services/proxy", "singularName": "", "namespaced": true, "kind": "ServiceProxyOptions",
-                "verbs": ["create", "delete", "get", "patch", "update"]},
+                "verbs": PROXY},
             {"name": "services/status", "singularName": "", "namespaced": true, "kind": "Service", "verbs": CHANGE},
         ]}))
     );
@@ -61,9 +64,13 @@ fn aggregated_documents() {
     assert_eq!(
         core["items"][0]["versions"][0]["resources"][0],
         json!({"resource": "nodes", "responseKind": {"group": "", "version": "", "kind": "Node"}, "scope": "Cluster",
-            "singularResource": "node", "verbs": ALL,
-            "subresources": [{"subresource": "status", "verbs": CHANGE,
-                "responseKind": {"group": "", "version": "", "kind": "Node"}}]})
+        "singularResource": "node", "verbs": ALL, "shortNames": ["no"],
+        "subresources": [
+            {"subresource": "proxy", "verbs": PROXY,
+                "responseKind": {"group": "", "version": "", "kind": "NodeProxyOptions"}},
+            {"subresource": "status", "verbs": CHANGE,
+                "responseKind": {"group": "", "version": "", "kind": "Node"}},
+        ]})
     );
     let groups = found.aggregated_groups("v2beta1");
     assert_eq!(groups["apiVersion"], "apidiscovery.k8s.io/v2beta1");

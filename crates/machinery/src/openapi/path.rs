@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::operation::{Action, Target, operation, path_parameter};
 use super::{Dialect, root};
-use crate::discovery::{subresource, verbs};
+use crate::discovery::subresource;
 
 /// Calls `add` with each path of a kind and its operations.
 pub(super) fn each(kind: &'static Kind, schema: &Schema, dialect: Dialect, mut add: impl FnMut(&str, Value)) {
@@ -41,12 +41,12 @@ pub(super) fn each(kind: &'static Kind, schema: &Schema, dialect: Dialect, mut a
         let all = format!("{}ForAllNamespaces", kind.kind);
         let target = Target { kind, sub: None, id: &all };
         let path = format!("{base}/{}", kind.plural);
-        give(&path, item(&target, &path, &[("list", Action::List)], verbs(kind)));
+        give(&path, item(&target, &path, &[("list", Action::List)], kind.verbs));
     }
     let target = Target { kind, sub: None, id: &id };
-    give(&collection, item(&target, &collection, COLLECTION, verbs(kind)));
+    give(&collection, item(&target, &collection, COLLECTION, kind.verbs));
     let single = format!("{collection}/{{name}}");
-    give(&single, item(&target, &single, SINGLE, verbs(kind)));
+    give(&single, item(&target, &single, SINGLE, kind.verbs));
     for name in kind.subresources {
         let sub = subresource(kind, name);
         let path = format!("{single}/{name}");

@@ -130,7 +130,7 @@ fn fields_of_a_kind() {
     let object = json!({"metadata": {"name": "x", "namespace": "n"}, "spec": {"type": "NodePort"}});
     let check = |text: &str, expect: Result<bool, &str>| {
         let selector: FieldSelector = text.parse().unwrap();
-        let got = selector.check(&fixture::SERVICE).map(|()| selector.matches(&fixture::SERVICE, &object));
+        let got = selector.check(fixture::service()).map(|()| selector.matches(fixture::service(), &object));
         assert_eq!(got.map_err(|e| e.0), expect.map_err(str::to_owned), "{text}");
     };
     check("", Ok(true));
@@ -142,7 +142,7 @@ fn fields_of_a_kind() {
     check("spec.zz=1", Err("field label not supported: spec.zz"));
     let plain: FieldSelector = "spec.zz=1".parse().unwrap();
     assert_eq!(
-        plain.check(&fixture::NODE).unwrap_err().0,
+        plain.check(portway_api::kinds::find("", "v1", "configmaps").unwrap()).unwrap_err().0,
         "\"spec.zz\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
     );
     let name: FieldSelector = "metadata.name=x".parse().unwrap();

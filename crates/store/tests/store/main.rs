@@ -3,3 +3,5 @@
 
 mod conformance;
 mod engines;
+mod kill;
+mod model;

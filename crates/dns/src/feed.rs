@@ -1,0 +1,106 @@
+//! Keeps the zone in step with the cluster: watches what the zone is made of, and tells it each change.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::{Stream, StreamExt};
+use portway_api::Object;
+use portway_api::types::core::Namespace;
+use portway_api::types::discovery::EndpointSlice;
+use portway_api::types::pod::Pod;
+use portway_api::types::service::Service;
+use portway_base::ObjectKey;
+use portway_client::{Client, Event, ListOptions};
+use tokio::sync::watch;
+
+use crate::server::DnsHandle;
+use crate::zone::{Change, PodMode, Zone};
+
+/// A kind the zone is made of.
+trait Source: Object {
+    /// The state of one object as a change.
+    fn change(state: Option<&Self>) -> Change<'_>;
+    /// Drops what a fresh list did not have.
+    fn retain(zone: &mut Zone, keep: &BTreeSet<ObjectKey>, now: u32);
+}
+
+macro_rules! source {
+    ($($kind:ident => $change:ident, $retain:ident;)*) => {$(
+        impl Source for $kind {
+            fn change(state: Option<&Self>) -> Change<'_> {
+                Change::$change(state)
+            }
+
+            fn retain(zone: &mut Zone, keep: &BTreeSet<ObjectKey>, now: u32) {
+                zone.$retain(keep, now);
+            }
+        }
+    )*};
+}
+
+source! {
+    Service => Service, retain_services;
+    EndpointSlice => Slice, retain_slices;
+    Namespace => Namespace, retain_namespaces;
+    Pod => Pod, retain_pods;
+}
+
+/// Feeds the zone for as long as it runs. The zone counts as synchronised once every kind was listed.
+pub(crate) async fn run(client: Client, zone: DnsHandle) {
+    let pods = zone.update(|zone| zone.config().pods == PodMode::Verified);
+    let waiting = watch::Sender::new(if pods { 4 } else { 3 });
+    let options = ListOptions::default;
+    let services = follow(client.watch::<Service>(options()), &zone, &waiting);
+    let slices = follow(client.watch::<EndpointSlice>(options()), &zone, &waiting);
+    let namespaces = follow(client.watch::<Namespace>(options()), &zone, &waiting);
+    let pods = async {
+        if pods {
+            follow(client.watch::<Pod>(options()), &zone, &waiting).await;
+        }
+    };
+    let ready = async {
+        if waiting.subscribe().wait_for(|waiting| *waiting == 0).await.is_ok() {
+            zone.update(Zone::set_synced);
+            tracing::info!("the cluster zone is synchronised");
+        }
+    };
+    tokio::join!(services, slices, namespaces, pods, ready);
+}
+
+/// Takes the events of one kind into the zone.
+async fn follow<T: Source>(
+    mut events: impl Stream<Item = Event<T>> + Unpin,
+    zone: &DnsHandle,
+    waiting: &watch::Sender<u32>,
+) {
+    let mut listed = BTreeSet::new();
+    let mut first = true;
+    while let Some(event) = events.next().await {
+        let now = now();
+        let apply = |key: &ObjectKey, state: Option<&T>| {
+            zone.update(|zone| zone.apply(key, T::change(state), now));
+        };
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                let key = object.key();
+                apply(&key, Some(&object));
+                listed.insert(key);
+            }
+            Event::InitDone => {
+                zone.update(|zone| T::retain(zone, &listed, now));
+                listed.clear();
+                if std::mem::take(&mut first) {
+                    waiting.send_modify(|waiting| *waiting -= 1);
+                }
+            }
+            Event::Apply(object) => apply(&object.key(), Some(&object)),
+            Event::Delete(object) => apply(&object.key(), None),
+        }
+    }
+}
+
+/// Seconds since the epoch, for the zone's serial.
+fn now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
+}

@@ -1,0 +1,1 @@
+//! Listeners beyond what the recorded cases cover.

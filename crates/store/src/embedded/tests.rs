@@ -1,0 +1,5 @@
+//! The durable engine over a disk that fails, loses power, fills up.
+
+mod disk;
+mod faults;
+mod opening;
