@@ -104,3 +104,57 @@ async fn follow<T: Source>(
 fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use futures_util::stream;
+
+    use super::*;
+    use crate::server::{DnsConfig, DnsServer, Listeners};
+    use crate::wire::{Question, Rcode, Rtype};
+    use crate::zone::{Answer, Origin, answer};
+
+    fn service(name: &str, address: &str) -> Arc<Service> {
+        let mut service = Service::default();
+        (service.metadata.namespace, service.metadata.name) = ("ns".to_owned(), name.to_owned());
+        (service.spec.kind, service.spec.cluster_ip) = ("ClusterIP".to_owned(), address.to_owned());
+        Arc::new(service)
+    }
+
+    #[tokio::test]
+    async fn lists_replace_and_events_change() {
+        let handle = DnsServer::new(DnsConfig::cluster("c.l").unwrap(), Listeners::default()).handle();
+        handle.update(|zone| {
+            zone.apply(&ObjectKey::cluster("ns"), Change::Namespace(Some(&Namespace::default())), 1);
+            zone.set_synced();
+        });
+        let known = |names: &[&str]| -> String {
+            let known = |name: &&&str| {
+                let question = Question::new(format!("{name}.ns.svc.c.l").parse().unwrap(), Rtype::A);
+                let from = Origin { client: [127, 0, 0, 1].into(), local: None };
+                let answer = handle.update(|zone| answer(zone, &question, &from));
+                matches!(answer, Answer::Reply(Rcode::NOERROR, _))
+            };
+            names.iter().filter(known).copied().collect::<Vec<_>>().join(" ")
+        };
+        let waiting = watch::Sender::new(2);
+        let all = ["a", "b", "c"];
+        let (a, b, c) = (service("a", "10.0.0.1"), service("b", "10.0.0.2"), service("c", "10.0.0.3"));
+        let run = async |events: Vec<Event<Service>>| {
+            follow(stream::iter(events), &handle, &waiting).await;
+        };
+        run(vec![Event::Init, Event::InitApply(a.clone()), Event::InitApply(b.clone()), Event::InitDone])
+            .await;
+        assert_eq!((known(&all), *waiting.borrow()), ("a b".to_owned(), 1));
+        run(vec![Event::Apply(c.clone()), Event::Delete(a.clone())]).await;
+        assert_eq!(known(&all), "b c");
+        // A list begun anew counts from its second start; until it is done nothing is dropped.
+        run(vec![Event::Init, Event::InitApply(b), Event::Init, Event::InitApply(a)]).await;
+        assert_eq!(known(&all), "a b c");
+        run(vec![Event::Init, Event::InitApply(c), Event::InitDone]).await;
+        assert_eq!((known(&all), *waiting.borrow()), ("c".to_owned(), 0));
+    }
+}

@@ -159,29 +159,26 @@ impl DnsServer {
                 Ok(())
             }));
         }
-        if tasks.is_empty() {
-            shutdown.await;
-            return Ok(());
-        }
-        // Each on its own task, so that all cores are used; all end with this future.
+        // Each on its own task, so that all cores are used.
         let mut running = tokio::task::JoinSet::new();
         for task in tasks {
             running.spawn(task);
         }
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => return Ok(()),
-                ended = running.join_next() => match ended {
-                    Some(Ok(Err(error))) => return Err(error),
-                    Some(_) => {}
-                    None => {
-                        shutdown.await;
-                        return Ok(());
-                    }
-                },
+        let failed = async {
+            while let Some(ended) = running.join_next().await {
+                if let Ok(Err(error)) = ended {
+                    return error;
+                }
             }
-        }
+            std::future::pending().await
+        };
+        let result = tokio::select! {
+            () = shutdown => Ok(()),
+            error = failed => Err(error),
+        };
+        // Waits until the sockets are free.
+        running.shutdown().await;
+        result
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::TcpLimits;
@@ -24,7 +25,10 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
+    // Connections end with the listener.
+    let mut open = JoinSet::new();
     loop {
+        while open.try_join_next().is_some() {}
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             // Out of descriptors, or a connection that ended before it was accepted: others may fare better.
@@ -36,7 +40,7 @@ pub(super) async fn serve(
         // Over the limit: closed at once, so that the client knows and tries another server.
         let Ok(permit) = connections.clone().try_acquire_owned() else { continue };
         let engine = engine.clone();
-        tokio::spawn(async move {
+        open.spawn(async move {
             // A broken connection concerns its client alone.
             let _ = Connection::new(engine, stream, limits).run().await;
             drop(permit);

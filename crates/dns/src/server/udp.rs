@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
 
 use super::engine::{Begun, Engine, Transport, origin};
 use super::packet_info::{Local, enable, receive, send};
@@ -22,8 +23,11 @@ pub(super) async fn serve(engine: Arc<Engine>, socket: std::net::UdpSocket) -> i
     enable(&socket)?;
     let mut packet = [0; LARGEST];
     let mut reply = Vec::with_capacity(LARGEST);
+    // Answers under way end with the loop.
+    let mut late = JoinSet::new();
     loop {
         socket.readable().await?;
+        while late.try_join_next().is_some() {}
         for _ in 0..BATCH {
             let (len, peer, local) = match receive(&socket, &mut packet) {
                 Ok(received) => received,
@@ -38,7 +42,7 @@ pub(super) async fn serve(engine: Arc<Engine>, socket: std::net::UdpSocket) -> i
                 Begun::Answered => answer(&socket, &reply, peer, &local).await,
                 Begun::Pending(pending) => {
                     let (engine, socket) = (engine.clone(), socket.clone());
-                    tokio::spawn(async move {
+                    late.spawn(async move {
                         let mut reply = Vec::new();
                         engine.finish(pending, &mut reply).await;
                         answer(&socket, &reply, peer, &local).await;

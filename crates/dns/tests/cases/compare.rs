@@ -68,7 +68,8 @@ fn flags(message: &Message) -> Vec<String> {
         ("cd", h.checking_disabled),
     ]
     .into_iter()
-    .filter_map(|(name, set)| set.then(|| name.to_owned()))
+    .filter(|(_, set)| *set)
+    .map(|(name, _)| name.to_owned())
     .collect()
 }
 

@@ -1,1 +1,0 @@
-//! The zone beyond what the recorded cases cover.
