@@ -39,6 +39,9 @@ mod serviceaccount;
 mod servicecidr;
 mod workload;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value;
 
 pub use column::{Column, age, span};

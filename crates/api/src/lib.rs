@@ -9,6 +9,7 @@
 
 pub mod field;
 pub mod kinds;
+pub mod quantity;
 pub mod schema;
 pub mod types;
 

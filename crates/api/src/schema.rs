@@ -60,7 +60,8 @@ impl Schema {
     }
 
     /// Brings an object of message `name` into the form upstream writes: zeros that mean nothing are left out,
-    /// fields that are always written are there, times are UTC. Idempotent. Unknown fields stay as they are,
+    /// fields that are always written are there, times are UTC,
+    /// quantities canonical. Idempotent. Unknown fields stay as they are,
     /// and so does a value of a wrong type (decoding refuses both).
     pub fn normalize(&self, value: &mut Value, name: &str) {
         if let Some(message) = self.message(name) {

@@ -1,11 +1,17 @@
 //! Pod.
 
 mod columns;
+mod container;
 mod defaults;
+mod probe;
+mod qos;
+mod update;
+mod validate;
 
 use serde_json::{Value, json};
 
 pub(super) use defaults::spec as default_spec;
+pub(super) use validate::spec as validate_spec;
 
 use super::column::{Column, or_none};
 use super::value::{Edit, Read};
@@ -62,7 +68,8 @@ impl Strategy for Pod {
     }
 
     fn prepare_create(&self, pod: &mut Value) {
-        pod.set("status", json!({"phase": "Pending"}));
+        let class = qos::class(pod);
+        pod.set("status", json!({"phase": "Pending", "qosClass": class}));
         meta::count_generation(pod, None, true);
     }
 
@@ -72,11 +79,44 @@ impl Strategy for Pod {
     }
 
     fn validate(&self, pod: &Value) -> Vec<FieldError> {
-        meta::validate(pod, true, meta::NameFormat::Subdomain)
+        let mut errors = meta::validate(pod, true, meta::NameFormat::Subdomain);
+        errors.extend(validate::spec("spec", pod.at("spec").unwrap_or(&Value::Null)));
+        if !pod.list("spec.ephemeralContainers").is_empty() {
+            errors.push(FieldError::forbidden("spec.ephemeralContainers", "cannot be set on create"));
+        }
+        errors
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
-        meta::validate_update(new, old)
+        let mut errors = meta::validate_update(new, old);
+        errors.extend(update::validate(new, old));
+        errors
+    }
+
+    fn prepare_status_update(&self, new: &mut Value, old: &Value) {
+        new.copy("spec", old);
+        new.copy("metadata.ownerReferences", old);
+        // The old single address and the list are kept in step, the single one winning.
+        let single = new.text("status.podIP").to_owned();
+        let first = new.list("status.podIPs").first().map(|ip| ip.text("ip").to_owned());
+        match (single.is_empty(), first) {
+            (true, Some(first)) => new.set("status.podIP", first),
+            (false, first) if first.as_ref() != Some(&single) => {
+                new.set("status.podIPs", json!([{"ip": single}]))
+            }
+            _ => {}
+        }
+    }
+
+    fn validate_status_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {
+        let mut errors = meta::validate_update(new, old);
+        errors.extend(validate::pod_ips(new, old));
+        let node = new.text("status.nominatedNodeName");
+        if !node.is_empty() {
+            let problems = super::format::dns1123_subdomain(node);
+            errors.extend(FieldError::each_invalid("status.nominatedNodeName", node, problems));
+        }
+        errors
     }
 
     fn grace_period(&self, pod: &Value, asked: Option<i64>) -> Option<i64> {

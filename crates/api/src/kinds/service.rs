@@ -43,6 +43,7 @@ pub use allocate::{
     released_cluster_ips, released_node_ports,
 };
 pub use families::begin_create;
+pub(super) use ports::port_or_name;
 pub(super) use status::load_balancer_ingress;
 pub use update::begin_update;
 

@@ -77,6 +77,24 @@ pub(super) fn selector_and_template(object: &Value, what: &str) -> Vec<FieldErro
         &format!("{TEMPLATE}.annotations"),
         &template.pairs("metadata.annotations"),
     ));
+    let spec = template.at("spec").unwrap_or(&Value::Null);
+    errors.extend(pod::validate_spec(&format!("{TEMPLATE}.spec"), spec));
+    if !spec.list("ephemeralContainers").is_empty() {
+        let detail = "ephemeral containers not allowed in pod template";
+        errors.push(FieldError::forbidden(format!("{TEMPLATE}.spec.ephemeralContainers"), detail));
+    }
+    let restart = spec.text("restartPolicy");
+    if restart != "Always" {
+        errors.push(FieldError::not_supported(
+            format!("{TEMPLATE}.spec.restartPolicy"),
+            restart,
+            &["Always"],
+        ));
+    }
+    if spec.has("activeDeadlineSeconds") {
+        let detail = "activeDeadlineSeconds in ReplicaSet is not Supported";
+        errors.push(FieldError::forbidden(format!("{TEMPLATE}.spec.activeDeadlineSeconds"), detail));
+    }
     errors
 }
 

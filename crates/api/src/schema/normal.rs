@@ -36,19 +36,34 @@ fn child(schema: &Schema, value: &mut Value, ty: &Type) {
         }
         (Type::Time, Value::String(text)) => rewrite_time(text, 0),
         (Type::MicroTime, Value::String(text)) => rewrite_time(text, 6),
+        (Type::Quantity, value) => rewrite_quantity(value),
         _ => {}
     }
 }
 
 /// Whether values of this type have a normal form of their own.
 fn nests(ty: &Type) -> bool {
-    matches!(ty, Type::Message(_) | Type::List(_) | Type::Map(_) | Type::Time | Type::MicroTime)
+    matches!(
+        ty,
+        Type::Message(_) | Type::List(_) | Type::Map(_) | Type::Time | Type::MicroTime | Type::Quantity
+    )
 }
 
 fn rewrite_time(text: &mut String, digits: u8) {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         let digits = usize::from(digits);
         *text = format!("{time:.digits$}");
+    }
+}
+
+fn rewrite_quantity(value: &mut Value) {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return,
+    };
+    if let Ok(quantity) = text.parse::<crate::quantity::Quantity>() {
+        *value = Value::from(quantity.to_string());
     }
 }
 

@@ -184,7 +184,7 @@ impl Case {
             "ip4" => text.starts_with("10.96."),
             "ip6" => text.starts_with("fd00:10:96:"),
             "nodeport" => node_port,
-            "nodeport-not" => node_port && got.to_string() != argument,
+            "nodeport-not" => node_port && got.as_i64() != argument.parse().ok(),
             "int" => got.is_i64(),
             "prefix" => text.starts_with(&argument),
             "contains" => text.contains(&argument),
