@@ -316,7 +316,7 @@ fn path_of(name: &str) -> Result<PathBuf> {
 
 /// `/run/netns` as `ip netns` wants it: a shared mount, so that namespaces made later show up in other mount
 /// namespaces that were split off earlier.
-fn ensure_run() -> Result<()> {
+pub(crate) fn ensure_run() -> Result<()> {
     if Path::new(RUN).is_dir() {
         return Ok(());
     }

@@ -3,6 +3,8 @@
 //! Inside, the process is uid 0 with every capability over its own namespaces and none outside. Nothing it does
 //! to links, addresses, firewall or `/run` is seen outside, and all of it disappears with the last process.
 
+mod contain;
+
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -15,6 +17,8 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use crate::error::{Context, Error, Result};
 use crate::namespace::Namespace;
+
+pub use contain::contain;
 
 /// Moves the whole process into a sandbox. Call it first in `main`: the kernel refuses while a second thread runs.
 ///
@@ -111,9 +115,11 @@ fn mapped_by_child() -> Result<()> {
 /// # Errors
 /// `NotFound` when there is no such process, `Denied` when the sandbox is another user's.
 pub fn join(pid: u32) -> Result<()> {
-    for (kind, name) in
-        [(LinkNameSpaceType::User, "user"), (LinkNameSpaceType::Mount, "mnt"), (LinkNameSpaceType::Network, "net")]
-    {
+    for (kind, name) in [
+        (LinkNameSpaceType::User, "user"),
+        (LinkNameSpaceType::Mount, "mnt"),
+        (LinkNameSpaceType::Network, "net"),
+    ] {
         let theirs = format!("/proc/{pid}/ns/{name}");
         let what = || format!("step into the sandbox of process {pid} ({name})");
         let identity = |path: &str| fs::metadata(path).map(|m| m.ino()).context(what);
@@ -142,7 +148,7 @@ fn private_mounts() -> Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     rustix::mount::mount("tmpfs", "/run", "tmpfs", flags, c"mode=0755")
         .context(|| "enter a sandbox: mount /run")?;
-    fs::create_dir("/run/netns").context(|| "enter a sandbox: create /run/netns")
+    crate::namespace::ensure_run()
 }
 
 /// A line per range of ids this process has, each onto itself.

@@ -1,7 +1,7 @@
 //! Namespaces, links and the lab, with real packets, inside a sandbox of the test's own.
 //!
 //! Run as root it also runs itself again as an ordinary user, which must fare the same.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::zombie_processes)]
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -17,6 +17,9 @@ use portway_netns::{Kind, Mac, Namespace, Route, Veth, sandbox};
 const ORDINARY: u32 = 65534;
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("contained") {
+        return contained();
+    }
     let arguments = Arguments::from_args();
     let root = rustix::process::geteuid().is_root();
     // Before the sandbox: from inside, there is no way to become someone else outside.
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Trial::test("flat_lab", flat_lab),
         Trial::test("routed_lab", routed_lab),
         Trial::test("sandboxes_nest", sandboxes_nest),
+        Trial::test("nothing_survives_containment", nothing_survives_containment),
     ];
     if let Some(outcome) = ordinary {
         trials.push(Trial::test("all_as_an_ordinary_user", move || outcome.map_err(Failed::from)));
@@ -271,5 +275,50 @@ fn routed_lab() -> Outcome {
 fn sandboxes_nest() -> Outcome {
     let output = Command::new("/proc/self/exe").args(["--exact", "links", "--test-threads=1"]).output()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// What `nothing_survives_containment` runs: a program that leaves a detached process behind.
+fn contained() -> ExitCode {
+    sandbox::enter().unwrap();
+    let outside = sandbox::contain().unwrap();
+    assert_eq!(std::process::id(), 2);
+    let mut detached = Command::new("sleep");
+    // The standard output stays open in it: whoever reads it sees the end only when the process has ended.
+    detached.arg("1000").stdin(std::process::Stdio::null()).process_group(0);
+    detached.spawn().unwrap();
+    println!("{outside}");
+    match std::env::args().nth(2).as_deref() {
+        Some("wait") => loop {
+            std::thread::sleep(Duration::from_secs(1));
+        },
+        _ => ExitCode::from(7),
+    }
+}
+
+fn nothing_survives_containment() -> Outcome {
+    use std::io::{BufRead, BufReader};
+    let output = Command::new("/proc/self/exe").arg("contained").output()?;
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        let mut child = Command::new("/proc/self/exe")
+            .args(["contained", "wait"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line)?;
+        let outside: u32 = line.trim().parse()?;
+        assert!(
+            std::path::Path::new(&format!("/proc/{outside}")).exists(),
+            "{outside} is its id from outside"
+        );
+        let pid = rustix::process::Pid::from_raw(child.id() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::from_named_raw(signal).unwrap())?;
+        assert!(!child.wait()?.success());
+        line.clear();
+        assert_eq!(lines.read_line(&mut line)?, 0, "everything that held the pipe is gone");
+    }
     Ok(())
 }
