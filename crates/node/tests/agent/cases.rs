@@ -1,0 +1,25 @@
+//! The cases.
+
+mod life;
+
+use std::pin::Pin;
+
+use crate::world::Outcome;
+
+pub type Case = fn() -> Pin<Box<dyn Future<Output = Outcome>>>;
+
+macro_rules! cases {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        vec![$((stringify!($name), (|| Box::pin($module::$name())) as Case)),*]
+    };
+}
+
+pub fn all() -> Vec<(&'static str, Case)> {
+    cases![
+        life::pod_runs_is_reached_and_ends,
+        life::environment_files_and_names,
+        life::restarts_and_exit_codes,
+        life::readiness_follows_the_probe,
+        life::pods_survive_their_agent,
+    ]
+}
