@@ -35,7 +35,8 @@ pub(super) async fn udp(server: SocketAddr, query: &Query) -> Result<Message, Ex
     socket.connect(server).await?;
     let (id, request) = encode(query);
     socket.send(&request).await?;
-    let mut buffer = vec![0; usize::from(u16::MAX)];
+    // No server sends more than it was told fits.
+    let mut buffer = vec![0; query.edns.as_ref().map_or(512, |edns| usize::from(edns.payload).max(512))];
     loop {
         let len = socket.recv(&mut buffer).await?;
         if buffer.starts_with(&id.to_be_bytes()) {

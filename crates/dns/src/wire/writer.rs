@@ -2,10 +2,12 @@
 //!
 //! Compression keeps case: a name is replaced by a pointer only to bytes equal to it.
 
-use super::name::{MAX_NAME, Name};
+use super::name::Name;
 
 /// Pointers reach the first 16 KiB of a message.
 const REACH: usize = 0x4000;
+/// How many tails of names are remembered; later ones are only pointed from. What repeats most comes first.
+const TAILS: usize = 96;
 
 /// Appends one message to a buffer.
 pub struct Writer<'b> {
@@ -14,6 +16,8 @@ pub struct Writer<'b> {
     base: usize,
     /// The question's name, at a fixed place: the owner of most records.
     question: Option<Name>,
+    /// The name written last and where: record sets repeat their owner.
+    last: Option<(Name, u16)>,
     seen: Seen,
 }
 
@@ -24,7 +28,7 @@ impl<'b> Writer<'b> {
     /// Starts a message at the end of `buffer`.
     pub fn new(buffer: &'b mut Vec<u8>) -> Self {
         let base = buffer.len();
-        Self { buffer, base, question: None, seen: Seen::default() }
+        Self { buffer, base, question: None, last: None, seen: Seen { tails: [(0, 0); TAILS], used: 0 } }
     }
 
     /// Bytes of the message so far.
@@ -95,26 +99,47 @@ impl<'b> Writer<'b> {
         if self.question.as_ref().is_some_and(|question| !question.is_root() && question.eq_exact(name)) {
             return self.u16(0xc000 | QUESTION_AT);
         }
-        if self.seen.is_unused()
-            && let Some(question) = self.question.clone()
+        if let Some((_, at)) = self.last.as_ref().filter(|(last, _)| last.eq_exact(name)) {
+            return self.u16(0xc000 | at);
+        }
+        if self.seen.used == 0
+            && let Some(question) = &self.question
         {
-            let tails = Tails::of(question.as_wire());
-            for (start, hash) in tails.iter() {
-                self.seen.insert(hash, usize::from(QUESTION_AT) + start);
+            for start in starts(question.as_wire()) {
+                self.seen.insert(question.as_wire().len() - start, usize::from(QUESTION_AT) + start);
             }
         }
         let wire = name.as_wire();
-        let tails = Tails::of(wire);
-        for (start, hash) in tails.iter() {
-            let message = &self.buffer[self.base..];
-            if let Some(at) = self.seen.find(hash, |at| same(message, at, &wire[start..])) {
+        let begun = self.len();
+        for start in starts(wire) {
+            let tail = &wire[start..];
+            if let Some(at) = self.seen.find(tail.len(), |at| same(&self.buffer[self.base..], at, tail)) {
+                self.remember(name, if start == 0 { usize::from(at) } else { begun });
                 return self.u16(0xc000 | at);
             }
-            self.seen.insert(hash, self.len());
-            self.bytes(&wire[start..start + 1 + usize::from(wire[start])]);
+            self.seen.insert(tail.len(), self.len());
+            self.bytes(&tail[..1 + usize::from(tail[0])]);
         }
+        self.remember(name, begun);
         self.u8(0);
     }
+
+    fn remember(&mut self, name: &Name, at: usize) {
+        if at < REACH && !name.is_root() {
+            self.last = Some((name.clone(), at as u16));
+        }
+    }
+}
+
+/// Where the labels of a name start, the root left out.
+fn starts(wire: &[u8]) -> impl Iterator<Item = usize> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let at = next;
+        let len = wire.get(at).filter(|&&len| len != 0)?;
+        next += 1 + usize::from(*len);
+        Some(at)
+    })
 }
 
 /// Whether the name at `at` of our own message is `tail` (wire form), byte for byte.
@@ -144,86 +169,23 @@ fn same(message: &[u8], at: u16, mut tail: &[u8]) -> bool {
     }
 }
 
-/// Every tail of a name but the root: where it starts, and a hash of it.
-struct Tails {
-    tails: [(u8, u32); MAX_NAME / 2 + 1],
-    count: usize,
-}
-
-impl Tails {
-    fn of(wire: &[u8]) -> Self {
-        let mut tails = [(0u8, 0u32); MAX_NAME / 2 + 1];
-        let (mut at, mut count) = (0, 0);
-        while let Some(&len) = wire.get(at).filter(|&&len| len != 0) {
-            tails[count].0 = at as u8;
-            count += 1;
-            at += 1 + usize::from(len);
-        }
-        // From the right, so that each hash extends that of the shorter tail (FNV-1a).
-        let mut hash = 0x811c_9dc5u32;
-        let mut end = at;
-        for tail in tails[..count].iter_mut().rev() {
-            for &byte in &wire[usize::from(tail.0)..end] {
-                hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-            }
-            tail.1 = hash;
-            end = usize::from(tail.0);
-        }
-        Self { tails, count }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (usize, u32)> {
-        self.tails[..self.count].iter().map(|&(at, hash)| (usize::from(at), hash))
-    }
-}
-
-/// Open-addressed table of the tails written so far; offset 0 (inside the header) marks a free slot.
-#[derive(Default)]
+/// The tails of names written so far: length in full, and offset.
 struct Seen {
-    slots: Vec<(u32, u16)>,
+    tails: [(u8, u16); TAILS],
     used: usize,
 }
 
 impl Seen {
-    fn is_unused(&self) -> bool {
-        self.used == 0
+    fn find(&self, len: usize, same: impl Fn(u16) -> bool) -> Option<u16> {
+        let candidates = self.tails[..self.used].iter().filter(|(have, _)| usize::from(*have) == len);
+        candidates.map(|&(_, at)| at).find(|&at| same(at))
     }
 
-    fn find(&self, hash: u32, same: impl Fn(u16) -> bool) -> Option<u16> {
-        let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = hash as usize & mask;
-        loop {
-            match self.slots[slot] {
-                (_, 0) => return None,
-                (have, at) if have == hash && same(at) => return Some(at),
-                _ => slot = (slot + 1) & mask,
-            }
+    fn insert(&mut self, len: usize, at: usize) {
+        if let Some(slot) = self.tails.get_mut(self.used).filter(|_| at < REACH) {
+            *slot = (len as u8, at as u16);
+            self.used += 1;
         }
-    }
-
-    fn insert(&mut self, hash: u32, at: usize) {
-        if at >= REACH {
-            return;
-        }
-        if self.used * 2 >= self.slots.len() {
-            let grown = vec![(0, 0); (self.slots.len() * 2).max(32)];
-            for (hash, at) in std::mem::replace(&mut self.slots, grown) {
-                if at != 0 {
-                    self.place(hash, at);
-                }
-            }
-        }
-        self.place(hash, at as u16);
-        self.used += 1;
-    }
-
-    fn place(&mut self, hash: u32, at: u16) {
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while self.slots[slot].1 != 0 {
-            slot = (slot + 1) & mask;
-        }
-        self.slots[slot] = (hash, at);
     }
 }
 

@@ -1,14 +1,16 @@
 //! The zone beyond what the recorded cases cover.
 #![allow(clippy::unwrap_used)]
 
+mod aliases;
 mod history;
+mod pods;
 mod world;
 
 use expect_test::{Expect, expect};
 
 use super::*;
 use crate::wire::{Name, Question, Record};
-use world::{World, namespace, pod, service, slice};
+use world::{World, namespace, service, slice};
 
 /// The answer to `NAME TYPE` as text: code, records, `+` before additional ones.
 fn ask(zone: &Zone, query: &str) -> String {
@@ -204,52 +206,6 @@ fn options_hide_what_they_name() {
 }
 
 #[test]
-fn pods() {
-    let objects =
-        [namespace("ns"), pod("ns/p", "10.244.1.1", "Running"), pod("ns/done", "10.244.1.2", "Failed")];
-    let queries = [
-        "10-244-1-1.ns.pod.cluster.local A",
-        "10-244-1-1.ns.pod.cluster.local AAAA",
-        "10-244-1-2.ns.pod.cluster.local A",
-        "fd00--1.ns.pod.cluster.local AAAA",
-        "10-244-1-1.none.pod.cluster.local A",
-        "x.10-244-1-1.ns.pod.cluster.local A",
-        "web.ns.pod.cluster.local A",
-        "ns.pod.cluster.local A",
-        "pod.cluster.local A",
-    ];
-    check(
-        &zone(|_| {}, &objects),
-        &queries,
-        expect![[r#"
-            10-244-1-1.ns.pod.cluster.local A: NOERROR
-            10-244-1-1.ns.pod.cluster.local. 30 IN A 10.244.1.1
-            10-244-1-1.ns.pod.cluster.local AAAA: NOERROR cluster.local.
-            10-244-1-2.ns.pod.cluster.local A: NOERROR
-            10-244-1-2.ns.pod.cluster.local. 30 IN A 10.244.1.2
-            fd00--1.ns.pod.cluster.local AAAA: NOERROR
-            fd00--1.ns.pod.cluster.local. 30 IN AAAA fd00::1
-            10-244-1-1.none.pod.cluster.local A: NXDOMAIN cluster.local.
-            x.10-244-1-1.ns.pod.cluster.local A: NXDOMAIN cluster.local.
-            web.ns.pod.cluster.local A: NXDOMAIN cluster.local.
-            ns.pod.cluster.local A: NOERROR cluster.local.
-            pod.cluster.local A: NOERROR cluster.local.
-        "#]],
-    );
-    check(
-        &zone(|config| config.pods = PodMode::Verified, &objects),
-        &queries[..4],
-        expect![[r#"
-            10-244-1-1.ns.pod.cluster.local A: NOERROR
-            10-244-1-1.ns.pod.cluster.local. 30 IN A 10.244.1.1
-            10-244-1-1.ns.pod.cluster.local AAAA: NOERROR cluster.local.
-            10-244-1-2.ns.pod.cluster.local A: NXDOMAIN cluster.local.
-            fd00--1.ns.pod.cluster.local AAAA: NXDOMAIN cluster.local.
-        "#]],
-    );
-}
-
-#[test]
 fn several_zones_and_their_apex() {
     let zone = zone(
         |config| {
@@ -314,47 +270,6 @@ fn several_zones_and_their_apex() {
 }
 
 #[test]
-fn aliases_that_lead_nowhere() {
-    let alias = |name: &str, target: &str| world::alias(name, target);
-    let mut objects =
-        vec![namespace("ns"), alias("ns/ip", "10.1.2.3"), alias("ns/self", "self.ns.svc.cluster.local")];
-    for i in 0..12 {
-        objects.push(alias(&format!("ns/hop{i}"), &format!("hop{}.ns.svc.cluster.local", i + 1)));
-    }
-    objects.push(service("ns/hop12", "10.96.1.1", &[]));
-    objects.push(alias("ns/out", "Elsewhere.example."));
-    let zone = zone(|_| {}, &objects);
-    check(
-        &zone,
-        &[
-            "ip.ns.svc.cluster.local A",
-            "ip.ns.svc.cluster.local CNAME",
-            "self.ns.svc.cluster.local A",
-            "hop0.ns.svc.cluster.local A",
-            "hop11.ns.svc.cluster.local A",
-            "hop11.ns.svc.cluster.local AAAA",
-            "out.ns.svc.cluster.local A",
-            "out.ns.svc.cluster.local TXT",
-            "x.out.ns.svc.cluster.local A",
-        ],
-        expect![[r#"
-            ip.ns.svc.cluster.local A: NXDOMAIN cluster.local.
-            ip.ns.svc.cluster.local CNAME: NXDOMAIN cluster.local.
-            self.ns.svc.cluster.local A: NOERROR cluster.local.
-            hop0.ns.svc.cluster.local A: NOERROR cluster.local.
-            hop11.ns.svc.cluster.local A: NOERROR
-            hop11.ns.svc.cluster.local. 30 IN CNAME hop12.ns.svc.cluster.local.
-            hop12.ns.svc.cluster.local. 30 IN A 10.96.1.1
-            hop11.ns.svc.cluster.local AAAA: NOERROR cluster.local.
-            out.ns.svc.cluster.local A: follow Elsewhere.example.
-            out.ns.svc.cluster.local. 30 IN CNAME Elsewhere.example.
-            out.ns.svc.cluster.local TXT: NOERROR cluster.local.
-            x.out.ns.svc.cluster.local A: NXDOMAIN cluster.local.
-        "#]],
-    );
-}
-
-#[test]
 fn serials_follow_changes_and_nothing_else() {
     let mut zone = zone(|_| {}, &[namespace("ns")]);
     let serial = |zone: &Zone| ask(zone, "cluster.local SOA").split(' ').nth(6).map(str::to_owned).unwrap();
@@ -365,25 +280,6 @@ fn serials_follow_changes_and_nothing_else() {
     assert_eq!(serial(&zone), "9");
     service("ns/none", "10.96.1.1", &[]).remove(&mut zone, 11);
     assert_eq!(serial(&zone), "9");
-}
-
-#[test]
-fn terminating_pods_stay_but_do_not_come() {
-    let mut zone = zone(|config| config.pods = PodMode::Verified, &[namespace("ns")]);
-    let found = |zone: &Zone| ask(zone, "10-1-1-1.ns.pod.cluster.local A").starts_with("NOERROR");
-    let ending = world::ending(pod("ns/p", "10.1.1.1", "Running"));
-    ending.put(&mut zone, 1);
-    assert!(!found(&zone));
-    pod("ns/p", "10.1.1.1", "Running").put(&mut zone, 1);
-    assert!(found(&zone));
-    ending.put(&mut zone, 1);
-    assert!(found(&zone));
-    // Another Pod may have the address already when the first goes.
-    pod("ns/q", "10.1.1.1", "Running").put(&mut zone, 1);
-    ending.remove(&mut zone, 1);
-    assert!(found(&zone));
-    pod("ns/q", "10.1.1.1", "Succeeded").put(&mut zone, 1);
-    assert!(!found(&zone));
 }
 
 #[test]
