@@ -20,6 +20,10 @@ use serde_json::{Value, json};
 use crate::discovery::{fingerprint, group_version};
 use definition::Definitions;
 
+/// The media type of the protobuf form, as an answer names it. Clients ask for it with `@v1.0` in place of
+/// `.v1.0` too, which is no media type Go can read.
+pub const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 /// Makes the documents.
 pub struct OpenApi {
     schema: &'static Schema,
