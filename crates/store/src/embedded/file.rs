@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use redb::backends::FileBackend;
@@ -35,6 +36,8 @@ pub(crate) struct Directory {
     path: PathBuf,
     /// Locked. A lock on the directory spans the moments in which a failed database is opened again.
     lock: Mutex<Option<File>>,
+    /// Whether the database was opened before, so that this time it is after a failure.
+    opened: AtomicBool,
 }
 
 const FILE: &str = "store.redb";
@@ -49,7 +52,10 @@ impl Directory {
         create_directory(path).map_err(cannot)?;
         let directory = File::open(path).map_err(cannot)?;
         match directory.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), lock: Mutex::new(Some(directory)) }),
+            Ok(()) => {
+                let lock = Mutex::new(Some(directory));
+                Ok(Self { path: path.to_owned(), lock, opened: AtomicBool::new(false) })
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(Error::InUse(format!("another process has data directory {} open", path.display())))
             }
@@ -88,7 +94,9 @@ impl Medium for Directory {
         let file = file.map_err(|error| Error::Unavailable(named(&error)))?;
         // After a failed fsync the kernel may hold pages that never reached the disk and call them clean.
         // Without them in the cache we see what is really there.
-        if let Err(error) = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed) {
+        if self.opened.swap(true, Ordering::Relaxed)
+            && let Err(error) = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)
+        {
             tracing::debug!(%error, "the page cache was not dropped");
         }
         let database = FileBackend::new(file).and_then(|backend| builder.create_with_backend(backend));
