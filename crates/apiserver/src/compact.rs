@@ -1,15 +1,13 @@
-//! Forgets history that is older than promised.
+//! Forgets history that is older than promised, or too much.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use portway_base::Revision;
-use portway_store::Store;
+use portway_store::{Retention, Store};
 use tokio::task::JoinHandle;
 
-/// Steps a promised duration is kept in.
-const STEPS: u32 = 5;
+/// Looks at the clock in a promised duration.
+const STEPS: u32 = 16;
 
 /// The task; it ends when this is dropped.
 pub(crate) struct Compactor(JoinHandle<()>);
@@ -21,7 +19,7 @@ impl Drop for Compactor {
 }
 
 impl Compactor {
-    /// Keeps `history` of every change (and up to a fifth more).
+    /// Keeps `history` of every change (and a little more), as long as it is not excessively long.
     pub(crate) fn start(store: Arc<dyn Store>, history: Duration) -> Self {
         Self(tokio::spawn(run(store, history)))
     }
@@ -29,13 +27,10 @@ impl Compactor {
 
 async fn run(store: Arc<dyn Store>, history: Duration) {
     let step = (history / STEPS).max(Duration::from_millis(100));
-    let mut marks: VecDeque<Revision> = VecDeque::new();
+    let mut policy = portway_store::Compactor::new(Retention { age: history, ..Retention::default() });
     loop {
         tokio::time::sleep(step).await;
-        marks.push_back(store.revision());
-        if marks.len() > STEPS as usize
-            && let Some(before) = marks.pop_front()
-            && before > Revision::ZERO
+        if let Some(before) = policy.tick(Instant::now(), store.revision())
             && let Err(error) = store.compact(before).await
         {
             tracing::warn!(%error, "the store's history could not be compacted");
