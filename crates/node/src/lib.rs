@@ -10,6 +10,7 @@ mod agent;
 pub mod env;
 pub mod etc;
 mod events;
+pub mod exec;
 mod ipam;
 mod logs;
 mod network;
@@ -23,6 +24,6 @@ pub mod supervisor;
 
 pub use agent::{AgentConfig, Error, NodeAgent};
 pub use logs::{LogError, LogOptions};
-pub use network::BRIDGE;
+pub use network::{BRIDGE, gateway};
 pub use state::namespace_name;
 pub use supervisor::supervisor_main;

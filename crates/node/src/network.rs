@@ -17,6 +17,11 @@ pub const BRIDGE: &str = "portway0";
 /// Name of a Pod's link inside the Pod.
 const INSIDE: &str = "eth0";
 
+/// The address of the node in a range of Pod addresses, and so of everything that serves its Pods: the first.
+pub fn gateway(range: &IpNet) -> IpAddr {
+    Ipam::gateway(*range)
+}
+
 /// The bridge of a node and the addresses behind it.
 #[derive(Debug)]
 pub(crate) struct Network {

@@ -30,10 +30,13 @@ pub(super) fn start(order: &Order) -> Result<(), String> {
     let listener =
         listen(&order.dir).map_err(|e| format!("cannot listen in {}: {e}", order.dir.display()))?;
     let (told, tell) = io::pipe().map_err(|e| format!("cannot make a pipe: {e}"))?;
-    if fork().map_err(|e| format!("cannot fork: {e}"))? {
+    let Some(pid) = fork().map_err(|e| format!("cannot fork: {e}"))? else {
         drop(told);
         second_half(order, listener, tell);
-    }
+    };
+    // Only this side knows the number that the other has outside of its PID namespace.
+    fs::write(order.dir.join(Order::PID), pid.to_string())
+        .map_err(|e| format!("cannot note the process: {e}"))?;
     drop((tell, listener));
     let (mut told, mut text) = (told, String::new());
     told.read_to_string(&mut text).map_err(|e| format!("cannot hear of the start: {e}"))?;
@@ -190,13 +193,13 @@ fn detach() -> io::Result<()> {
     Ok(())
 }
 
-/// True in the new process.
+/// The new process's number; none in the new process.
 #[allow(unsafe_code)]
-fn fork() -> io::Result<bool> {
+fn fork() -> io::Result<Option<i32>> {
     // SAFETY: the process has one thread, so the new one may do whatever this one could.
     match unsafe { libc::fork() } {
-        0 => Ok(true),
-        pid if pid > 0 => Ok(false),
+        0 => Ok(None),
+        pid if pid > 0 => Ok(Some(pid)),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -29,6 +29,8 @@ pub struct Order {
 impl Order {
     /// Name of the socket in the run's directory.
     pub const SOCKET: &str = "sock";
+    /// Name of the file with the supervisor's process number, as the agent sees it.
+    pub const PID: &str = "pid";
     /// Name of the [`Record`] in the run's directory.
     pub const RECORD: &str = "record.json";
 }
