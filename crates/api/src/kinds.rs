@@ -5,8 +5,8 @@
 //! What the server does around a write, with the entry points on [`Kind`]:
 //!
 //! ```text
-//! create:  decode, default, prepare_create, server: uid, times, generated name; allocation;
-//!          strategy.validate, strategy.warnings, store
+//! create:  decode, default, prepare_create, server: uid, times, generated name; strategy.named;
+//!          allocation; strategy.validate, strategy.warnings, store
 //! update:  decode, default, prepare_update, server: allocation; strategy.validate_update, warnings, store
 //! status:  decode, default, prepare_status_update, strategy.validate_status_update, warnings, store
 //! ```

@@ -35,16 +35,17 @@ struct Namespace;
 /// Every namespace carries its own name as a label, whatever a client sent.
 fn label(object: &mut Value) {
     let name = object.text("metadata.name").to_owned();
+    let labels = object.slot("metadata.labels");
+    if !labels.is_object() {
+        *labels = json!({});
+    }
     if !name.is_empty() {
-        object.slot("metadata.labels")["kubernetes.io/metadata.name"] = name.into();
+        labels["kubernetes.io/metadata.name"] = name.into();
     }
 }
 
 impl Strategy for Namespace {
     fn default(&self, object: &mut Value) {
-        if !object.slot("metadata.labels").is_object() {
-            object.set("metadata.labels", json!({}));
-        }
         label(object);
         object.fill("status.phase", "Active");
     }
@@ -56,6 +57,10 @@ impl Strategy for Namespace {
             finalizers.push("kubernetes".into());
         }
         object.set("spec.finalizers", finalizers);
+    }
+
+    fn named(&self, object: &mut Value) {
+        label(object);
     }
 
     fn validate(&self, object: &Value) -> Vec<FieldError> {

@@ -98,6 +98,9 @@ impl Strategy for Node {
             }
             _ => {}
         }
+        if !node.has("status.allocatable") {
+            node.copy_within("status.capacity", "status.allocatable");
+        }
     }
 
     fn validate(&self, node: &Value) -> Vec<FieldError> {

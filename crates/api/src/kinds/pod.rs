@@ -1,5 +1,6 @@
 //! Pod.
 
+mod admit;
 mod columns;
 mod container;
 mod defaults;
@@ -68,6 +69,7 @@ impl Strategy for Pod {
     }
 
     fn prepare_create(&self, pod: &mut Value) {
+        admit::admit(pod);
         let class = qos::class(pod);
         pod.set("status", json!({"phase": "Pending", "qosClass": class}));
         meta::count_generation(pod, None, true);

@@ -20,7 +20,7 @@
 //!                                                      released_node_ports(&new, &old)
 //!
 //! delete:  cluster_ips(&old), node_ports(&old) are released
-//! read:    refresh(&mut object, families)              families and policy that old data lacks
+//! read:    refresh(&mut object, families)              what data written by older versions lacks
 //! ```
 //!
 //! `families` are the cluster's configured IP families, the default one first (one or two). Values are
@@ -121,6 +121,14 @@ fn wants_node_ports(service: &Value) -> bool {
     }
 }
 
+/// An ExternalName shows no internal traffic policy; a wrong one stays for validation to find.
+fn hide_internal_policy(service: &mut Value) {
+    const PATH: &str = "spec.internalTrafficPolicy";
+    if is_external_name(service) && ["Cluster", "Local"].contains(&service.text(PATH)) {
+        service.unset(PATH);
+    }
+}
+
 struct Service;
 
 impl Strategy for Service {
@@ -130,6 +138,7 @@ impl Strategy for Service {
 
     fn prepare_create(&self, service: &mut Value) {
         service.unset("status");
+        hide_internal_policy(service);
     }
 
     fn validate(&self, service: &Value) -> Vec<FieldError> {
@@ -141,6 +150,7 @@ impl Strategy for Service {
     fn prepare_update(&self, new: &mut Value, old: &Value) {
         new.copy("status", old);
         update::drop_type_dependent(new, old);
+        hide_internal_policy(new);
     }
 
     fn validate_update(&self, new: &Value, old: &Value) -> Vec<FieldError> {

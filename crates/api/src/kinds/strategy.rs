@@ -17,6 +17,9 @@ pub trait Strategy: Sync {
     /// Drops what a client may not set on create (status, for most kinds) and starts `generation`.
     fn prepare_create(&self, _object: &mut Value) {}
 
+    /// Adds what depends on the name, once it is known (it may have been generated).
+    fn named(&self, _object: &mut Value) {}
+
     /// Everything wrong with a new object.
     fn validate(&self, object: &Value) -> Vec<FieldError>;
 

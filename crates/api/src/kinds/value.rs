@@ -81,6 +81,8 @@ pub trait Edit {
     fn list_mut(&mut self, path: &str) -> &mut [Value];
     /// Puts what `from` has at `path`, or removes it if it has nothing.
     fn copy(&mut self, path: &str, from: &Value);
+    /// Puts at `to` what stands at `from`, if anything does.
+    fn copy_within(&mut self, from: &str, to: &str);
 }
 
 impl Edit for Value {
@@ -134,6 +136,12 @@ impl Edit for Value {
         match from.at(path) {
             Some(value) => self.set(path, value.clone()),
             None => self.unset(path),
+        }
+    }
+
+    fn copy_within(&mut self, from: &str, to: &str) {
+        if let Some(value) = self.at(from).cloned() {
+            self.set(to, value);
         }
     }
 }

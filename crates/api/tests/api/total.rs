@@ -118,6 +118,7 @@ fn drive(kind: &kinds::Kind, new: Value, old: Value) {
     let mut created = new.clone();
     kind.default(&mut created);
     kind.prepare_create(&mut created);
+    kind.strategy.named(&mut created);
     kind.strategy.validate(&created);
     kind.strategy.warnings(&created, None);
     kind.strategy.grace_period(&created, Some(-1));
@@ -159,7 +160,7 @@ fn drive(kind: &kinds::Kind, new: Value, old: Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn rules_are_total(seed in any::<u64>()) {

@@ -188,7 +188,6 @@ impl World {
             reject(kind.strategy.validate_update(&new, &old))?;
         }
         if kind.kind == "Service" {
-            service::refresh(&mut new, &self.families);
             self.release(
                 &service::released_cluster_ips(&new, &old),
                 service::released_node_ports(&new, &old),

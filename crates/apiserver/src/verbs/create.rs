@@ -83,6 +83,7 @@ pub(crate) async fn insert(
             meta::set(&mut object, "name", generate(&prefix));
         }
         let mut object = object.clone();
+        kind.strategy.named(&mut object);
         let grant = server.ledger.create(server, resource, &mut object, options.dry_run)?;
         let errors = kind.strategy.validate(&object);
         if !errors.is_empty() {
