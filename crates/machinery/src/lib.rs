@@ -14,6 +14,7 @@ mod fixture;
 pub mod meta;
 pub mod openapi;
 pub mod patch;
+pub mod protobuf;
 pub mod selector;
 pub mod status;
 pub mod table;
