@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portway_alloc::{AddressAllocator, AddressRange, PortAllocator, PortRange};
 use portway_api::kinds::service;
-use portway_base::IpFamily;
+use portway_base::{IpFamily, Revision};
 use portway_machinery::meta;
 use portway_machinery::status::Status;
 use serde_json::Value;
 
 pub(crate) use grant::Grant;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Cached};
 use crate::config::Config;
 use crate::resource::{Resource, Resources};
 use crate::server::ApiServer;
@@ -32,11 +32,15 @@ pub(crate) struct Ledger {
     books: Arc<Mutex<Books>>,
     /// The cluster's families, the default one first.
     families: Vec<IpFamily>,
+    /// The ranges that are there from the start.
+    configured: Vec<AddressRange>,
 }
 
 struct Books {
     addresses: AddressAllocator<Owner>,
     ports: PortAllocator<Owner>,
+    /// The ServiceCIDRs the ranges were made of, to see that they have changed.
+    made_of: Vec<(Arc<str>, Revision)>,
 }
 
 impl Ledger {
@@ -54,7 +58,11 @@ impl Ledger {
             config.service_cidrs.iter().map(|net| AddressRange::new(*net)).collect();
         let ranges = ranges.map_err(|e| format!("Service CIDR {e}"))?;
         let range = PortRange::new(config.node_port_range.clone()).map_err(|e| e.to_string())?;
-        let mut books = Books { addresses: AddressAllocator::new(ranges), ports: PortAllocator::new(range) };
+        let mut books = Books {
+            addresses: AddressAllocator::new(ranges.clone()),
+            ports: PortAllocator::new(range),
+            made_of: Vec::new(),
+        };
         let all = |group, plural| {
             resources.find(group, plural).map(|r| cache.snapshot(r, &r.prefix).objects).unwrap_or_default()
         };
@@ -78,11 +86,28 @@ impl Ledger {
                 }
             }
         }
-        Ok(Self { books: Arc::new(Mutex::new(books)), families })
+        Ok(Self { books: Arc::new(Mutex::new(books)), families, configured: ranges })
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
         lock(&self.books)
+    }
+
+    /// Lets addresses come from every ServiceCIDR that is ready and stays.
+    fn follow_ranges(&self, server: &ApiServer) {
+        let Some(resource) = server.resources.find("networking.k8s.io", "servicecidrs") else { return };
+        let found = server.cache.snapshot(resource, &resource.prefix).objects;
+        let mut books = self.books();
+        let same = |(object, (key, revision)): (&Arc<Cached>, &(Arc<str>, Revision))| {
+            object.key == *key && object.revision == *revision
+        };
+        if found.len() == books.made_of.len() && found.iter().zip(&books.made_of).all(same) {
+            return;
+        }
+        let more = found.iter().flat_map(|object| usable_ranges(&object.value()));
+        let ranges: Vec<AddressRange> = self.configured.iter().copied().chain(more).collect();
+        books.addresses.set_ranges(ranges);
+        books.made_of = found.iter().map(|object| (object.key.clone(), object.revision)).collect();
     }
 
     /// Gives a new object what it needs. Whatever the grant holds goes back when it is dropped unkept.
@@ -112,6 +137,13 @@ impl Ledger {
         match of(resource) {
             Allocated::Service => self.update_service(server, new, old, dry_run),
             Allocated::Address | Allocated::Nothing => Ok(Grant::default()),
+        }
+    }
+
+    /// Brings a Service into the form that is kept and shown.
+    pub(crate) fn settle(&self, resource: &Resource, object: &mut Value) {
+        if matches!(of(resource), Allocated::Service) {
+            service::refresh(object, &self.families);
         }
     }
 
@@ -153,6 +185,19 @@ impl Ledger {
         }
         grant
     }
+}
+
+/// The ranges of a ServiceCIDR, none if it is going away or not ready.
+fn usable_ranges(object: &Value) -> Vec<AddressRange> {
+    let conditions = object.get("status").and_then(|s| s.get("conditions")).and_then(Value::as_array);
+    let is = |c: &Value, field: &str, text: &str| c.get(field).and_then(Value::as_str) == Some(text);
+    let unready = |c: &Value| is(c, "type", "Ready") && is(c, "status", "False");
+    if meta::is_deleting(object) || conditions.into_iter().flatten().any(unready) {
+        return Vec::new();
+    }
+    let cidrs = object.get("spec").and_then(|s| s.get("cidrs")).and_then(Value::as_array);
+    let range = |cidr: &Value| AddressRange::new(cidr.as_str()?.parse().ok()?).ok();
+    cidrs.into_iter().flatten().filter_map(range).collect()
 }
 
 fn lock(books: &Mutex<Books>) -> MutexGuard<'_, Books> {

@@ -106,6 +106,9 @@ pub fn of_request(
     }
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(Identity::anonymous()) };
     let header = header.to_str().map_err(|_| Unauthorized)?;
+    if header.is_empty() {
+        return Ok(Identity::anonymous());
+    }
     let (scheme, token) = header.split_once(' ').ok_or(Unauthorized)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Unauthorized);
@@ -136,6 +139,7 @@ mod tests {
             assert_eq!(found, expect.map(str::to_owned), "{header:?}");
         };
         check(None, Ok("system:anonymous"));
+        check(Some(""), Ok("system:anonymous"));
         check(Some("Bearer s3cret"), Ok("ann"));
         check(Some("bearer s3cret"), Ok("ann"));
         check(Some("Bearer wrong"), Err(Unauthorized));

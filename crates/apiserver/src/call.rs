@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use portway_machinery::status::{Status, Subject};
 
-use crate::authn::Identity;
 use crate::media::{self, Form};
 use crate::path::Target;
 use crate::query::Query;
@@ -17,7 +16,6 @@ use crate::server::ApiServer;
 /// A request on objects of one resource.
 pub(crate) struct Call<'a> {
     pub server: &'a Arc<ApiServer>,
-    pub who: &'a Identity,
     pub resource: &'a Resource,
     pub target: &'a Target,
     pub query: &'a Query,
@@ -30,7 +28,6 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn new(
         server: &'a Arc<ApiServer>,
-        who: &'a Identity,
         resource: &'a Resource,
         target: &'a Target,
         query: &'a Query,
@@ -39,23 +36,12 @@ impl<'a> Call<'a> {
     ) -> Result<Self, Status> {
         let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok());
         let form = media::negotiate(accept).ok_or_else(|| Status::not_acceptable(&media::AVAILABLE))?;
-        Ok(Self { server, who, resource, target, query, headers, body, form, warnings: Mutex::default() })
+        Ok(Self { server, resource, target, query, headers, body, form, warnings: Mutex::default() })
     }
 
     /// Media type of the body, without parameters.
     pub(crate) fn content_type(&self) -> String {
         media::content_type(self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()))
-    }
-
-    /// The part of `User-Agent` that names the program; `unknown` without one.
-    pub(crate) fn agent(&self) -> &str {
-        let agent = self.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let name = agent.split('/').next().unwrap_or_default();
-        let end = name.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 128).last();
-        match name.get(..end.unwrap_or(0)) {
-            Some(name) if !name.is_empty() => name,
-            _ => "unknown",
-        }
     }
 
     /// Adds a `Warning` header to the answer.

@@ -108,12 +108,12 @@ impl ApiServer {
                 answer::text(404, "404 page not found\n")
             };
         };
-        let call = match Call::new(self, who, resource, target, query, &parts.headers, body) {
+        let call = match Call::new(self, resource, target, query, &parts.headers, body) {
             Ok(call) => call,
             Err(status) => return answer::status(form, &status),
         };
-        if resource.kind.group.is_empty() && resource.kind.plural == "endpoints" {
-            call.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+        if let Some(text) = resource.kind.deprecation {
+            call.warn(text);
         }
         let mut answer = match verb_of(&call, verb).await {
             Ok(answer) => answer,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::server::ApiServer;
 
 /// Counters of one server.
 #[derive(Default)]
@@ -13,22 +15,24 @@ pub(crate) struct Metrics {
 }
 
 /// Counts one watch while it lives.
-pub(crate) struct Watching<'a>(&'a Metrics);
+pub(crate) struct Watching(Arc<ApiServer>);
 
-impl Drop for Watching<'_> {
+impl Watching {
+    pub(crate) fn new(server: &Arc<ApiServer>) -> Self {
+        server.metrics.watches.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(server))
+    }
+}
+
+impl Drop for Watching {
     fn drop(&mut self) {
-        self.0.watches.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.watches.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Metrics {
     pub(crate) fn request(&self, verb: &'static str, code: u16) {
         *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry((verb, code)).or_default() += 1;
-    }
-
-    pub(crate) fn watching(&self) -> Watching<'_> {
-        self.watches.fetch_add(1, Ordering::Relaxed);
-        Watching(self)
     }
 
     pub(crate) fn render(&self, revision: u64, uptime_seconds: f64) -> String {

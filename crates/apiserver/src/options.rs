@@ -46,11 +46,7 @@ impl ListOptions {
             None => None,
             Some(text) => Some(text.parse::<Revision>().map_err(|_| {
                 let error = FieldError::invalid("resourceVersion", text, "must be a decimal number");
-                if watch {
-                    Status::bad_request(error.to_string())
-                } else {
-                    Status::bad_request(error.to_string())
-                }
+                Status::bad_request(error.to_string())
             })?),
         };
         let options = Self {
@@ -145,8 +141,6 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// What becomes of unknown fields.
     pub validation: FieldValidation,
-    /// `fieldManager`; empty when unset.
-    pub manager: String,
     /// `force` of an apply.
     pub force: Option<bool>,
 }
@@ -160,18 +154,18 @@ impl WriteOptions {
             errors.push(e);
             FieldValidation::default()
         });
-        let manager = query.get("fieldManager").unwrap_or_default().to_owned();
+        let manager = query.get("fieldManager").unwrap_or_default();
         if manager.len() > 128 {
             let detail = "may not be more than 128 bytes";
             errors.push(FieldError::new(ErrorKind::TooLong, "fieldManager", detail));
         } else if let Some(bad) = manager.chars().find(|c| c.is_control()) {
             let detail = format!("should only contain printable characters, not {bad:?}");
-            errors.push(FieldError::invalid("fieldManager", manager.clone(), detail));
+            errors.push(FieldError::invalid("fieldManager", manager, detail));
         }
         if !errors.is_empty() {
             return Err(Status::invalid_options(kind, &errors));
         }
-        Ok(Self { dry_run, validation, manager, force: query.flag("force") })
+        Ok(Self { dry_run, validation, force: query.flag("force") })
     }
 }
 

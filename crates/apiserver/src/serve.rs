@@ -29,6 +29,8 @@ use crate::server::ApiServer;
 
 /// Largest request body.
 pub(crate) const MAX_BODY: usize = 3 << 20;
+/// Most bytes of a refused body that are read to the end.
+const MAX_DRAINED: usize = 64 << 20;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER: Duration = Duration::from_secs(30);
 const BODY: Duration = Duration::from_secs(60);
@@ -126,18 +128,36 @@ async fn answer(
     let Ok(identity) = authn::of_request(&parts.headers, connection, &server.config.tokens) else {
         return refuse(Status::unauthorized());
     };
+    let mut body = body;
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        drain(&mut body).await;
         return refuse(Status::too_large(MAX_BODY));
     }
-    let body = Limited::new(body, MAX_BODY).collect();
-    let bytes: Bytes = match tokio::time::timeout(BODY, body).await {
+    let read = tokio::time::timeout(BODY, Limited::new(&mut body, MAX_BODY).collect()).await;
+    let bytes: Bytes = match read {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            drain(&mut body).await;
             return refuse(Status::too_large(MAX_BODY));
         }
         Ok(Err(error)) => return refuse(Status::bad_request(format!("the body cannot be read: {error}"))),
         Err(_) => return refuse(Status::timeout("the body did not arrive")),
     };
     server.handle(&identity, &parts, bytes).await
+}
+
+/// Reads what is left of a body and forgets it, within limits: a client that is still sending would otherwise
+/// see a broken connection instead of the answer.
+async fn drain(body: &mut Incoming) {
+    let rest = async {
+        let mut left = MAX_DRAINED;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, rest).await;
 }

@@ -37,7 +37,8 @@ pub struct Envelope<'a> {
 
 /// Opens the envelope that every object comes in.
 pub fn open(body: &[u8]) -> Result<Envelope<'_>, WireError> {
-    let unknown = body.strip_prefix(MAGIC).ok_or(WireError("the body does not start with the prefix k8s\\0"))?;
+    let unknown =
+        body.strip_prefix(MAGIC).ok_or(WireError("the body does not start with the prefix k8s\\0"))?;
     let mut envelope = Envelope::default();
     for entry in Fields::new(unknown) {
         match entry? {

@@ -75,6 +75,7 @@ impl Ledger {
         old: Option<&Value>,
         dry_run: bool,
     ) -> Result<Grant, Status> {
+        self.follow_ranges(server);
         let owner = owner(new);
         let mut grant = Grant::on(&self.books);
         // The object's value before the walk, for the error's VALUE.

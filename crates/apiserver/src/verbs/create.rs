@@ -3,6 +3,7 @@
 use portway_api::schema::schema;
 use portway_machinery::decode::{self, Expected, Format};
 use portway_machinery::meta;
+use portway_machinery::protobuf;
 use portway_machinery::status::Status;
 use portway_store::Txn;
 use serde_json::Value;
@@ -52,6 +53,7 @@ pub(crate) fn decode_body(
     match media {
         media::JSON => decode::object(body, Format::Json, expected, schema()),
         media::YAML => decode::object(body, Format::Yaml, expected, schema()),
+        media::PROTOBUF => protobuf::object(body, expected, schema()),
         _ => Err(Status::unsupported_media_type(&media::BODIES)),
     }
 }
@@ -89,6 +91,7 @@ pub(crate) async fn insert(
         if !errors.is_empty() {
             return Err(Status::invalid(call.subject(meta::name(&object)), &errors));
         }
+        server.ledger.settle(resource, &mut object);
         let warnings = kind.strategy.warnings(&object, None);
         let key = resource.key(meta::namespace(&object), meta::name(&object));
         if server.cache.contains(resource, &key) {

@@ -172,6 +172,7 @@ fn plan(call: &Call<'_>, old: &Value, options: &DeleteOptions) -> Plan {
     let mut object = old.clone();
     set_finalizers(&mut object, options.propagation);
     let grace = call.resource.kind.strategy.grace_period(old, options.grace);
+    let graceful = grace.is_some();
     let now = Timestamp::now();
     let pending = meta::finalizers(&object).next().is_some()
         || (call.resource.kind.kind == "Namespace" && update::has_spec_finalizers(&object));
@@ -184,21 +185,30 @@ fn plan(call: &Call<'_>, old: &Value, options: &DeleteOptions) -> Plan {
     }
     .max(0);
     if !pending && grace == 0 {
-        return Plan { object: old.clone(), goes: true };
-    }
-    let starts = !meta::is_deleting(old);
-    if starts || current.is_some_and(|current| grace < current) {
-        let end = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
-        meta::set(&mut object, "deletionTimestamp", time_text(end));
-        meta::set(&mut object, "deletionGracePeriodSeconds", grace);
-        if starts && meta::generation(old) > 0 {
-            meta::set(&mut object, "generation", meta::generation(old) + 1);
+        let mut object = old.clone();
+        // Kinds that know graceful deletion show that its time is over.
+        if graceful {
+            end_in(&mut object, old, now, 0);
         }
+        return Plan { object, goes: true };
+    }
+    if !meta::is_deleting(old) || current.is_some_and(|current| grace < current) {
+        end_in(&mut object, old, now, grace);
     }
     if call.resource.kind.kind == "Namespace" {
         meta::child_mut(meta::map_mut(&mut object), "status").insert("phase".into(), "Terminating".into());
     }
     Plan { object, goes: false }
+}
+
+/// Marks the object as going away in `grace` seconds.
+fn end_in(object: &mut Value, old: &Value, now: Timestamp, grace: i64) {
+    let end = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+    meta::set(object, "deletionTimestamp", time_text(end));
+    meta::set(object, "deletionGracePeriodSeconds", grace);
+    if !meta::is_deleting(old) && meta::generation(old) > 0 {
+        meta::set(object, "generation", meta::generation(old) + 1);
+    }
 }
 
 /// A propagation policy is kept as a finalizer that the collector works off. Without one the finalizers that

@@ -89,11 +89,9 @@ async fn create_instead(
     mut object: Value,
     options: &WriteOptions,
 ) -> Result<Outcome, Status> {
-    let name = call.target.name.as_str();
     check_name(call, &object)?;
     if !meta::uid(&object).is_empty() {
-        let (subject, wanted) = (call.subject(name), meta::uid(&object));
-        return Err(Status::precondition_failed(subject, "UID", wanted, ""));
+        return Err(other_uid(call, meta::uid(&object), ""));
     }
     meta::remove(&mut object, "resourceVersion");
     let object = create::insert(call, object, options).await?;
@@ -110,14 +108,15 @@ async fn attempt(
 ) -> Result<Option<Value>, Status> {
     let (server, resource, kind) = (call.server, call.resource, call.resource.kind);
     let name = call.target.name.as_str();
-    let old = current.value();
+    let mut old = current.value();
+    server.ledger.settle(resource, &mut old);
     let mut new = make(&old)?;
     check_name(call, &new)?;
     create::place(call, &mut new)?;
     check_version(call, &new, &old)?;
     let wanted = meta::uid(&new);
     if !wanted.is_empty() && wanted != meta::uid(&old) {
-        return Err(Status::precondition_failed(call.subject(name), "UID", wanted, meta::uid(&old)));
+        return Err(other_uid(call, wanted, meta::uid(&old)));
     }
     meta::set(&mut new, "resourceVersion", meta::resource_version(&old));
     keep_managed_fields(&mut new, &old);
@@ -150,6 +149,7 @@ async fn attempt(
     if !errors.is_empty() {
         return Err(Status::invalid(call.subject(name), &errors));
     }
+    server.ledger.settle(resource, &mut new);
     let warnings = kind.strategy.warnings(&new, Some(&old));
     let warn = || warnings.iter().for_each(|text| call.warn(text.clone()));
 
@@ -221,6 +221,12 @@ fn check_version(call: &Call<'_>, new: &Value, old: &Value) -> Result<(), Status
         given if given != meta::resource_version(old) => Err(Status::modified(call.subject(name))),
         _ => Ok(()),
     }
+}
+
+/// The object was meant to be another incarnation than the one there is.
+fn other_uid(call: &Call<'_>, wanted: &str, actual: &str) -> Status {
+    let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {actual}");
+    Status::conflict(call.subject(&call.target.name), &why)
 }
 
 /// Absent managed fields mean "as they were"; an empty list clears them.

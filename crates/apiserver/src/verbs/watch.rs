@@ -15,6 +15,7 @@ use crate::cache::{Cached, Cursor, Event};
 use crate::call::Call;
 use crate::filter::Filter;
 use crate::media::JSON;
+use crate::metrics::Watching;
 use crate::options::ListOptions;
 use crate::resource::Resource;
 use crate::server::ApiServer;
@@ -77,6 +78,7 @@ pub(crate) async fn run(call: &Call<'_>) -> Result<Answer, Status> {
         ends_at: started + Duration::from_secs(lifetime),
         closing: server.closing.subscribe(),
         over: false,
+        _counted: Watching::new(server),
     };
     Ok(answer::stream(JSON, watcher.into_stream()))
 }
@@ -107,6 +109,7 @@ struct Watcher {
     ends_at: Instant,
     closing: watch::Receiver<bool>,
     over: bool,
+    _counted: Watching,
 }
 
 enum Wake {
@@ -156,25 +159,15 @@ impl Watcher {
                     let next =
                         if left > BOOKMARK + FAREWELL { BOOKMARK } else { left.saturating_sub(FAREWELL) };
                     self.bookmark_at = if next.is_zero() { self.ends_at } else { Instant::now() + next };
-                    // What reached the cache while this watch slept is not of its resource, or it would have
-                    // been woken: but look again before vouching for it.
-                    if server
-                        .cache
-                        .take(resource, &mut self.cursor.clone(), 1)
-                        .is_ok_and(|(e, _)| e.is_empty())
-                    {
-                        return Some(self.framer.bookmark(
-                            resource,
-                            self.seen.max(self.quiet(&server, resource)),
-                            false,
-                        ));
-                    }
+                    self.seen = self.seen.max(self.quiet(&server, resource));
+                    return Some(self.framer.bookmark(resource, self.seen, false));
                 }
             }
         }
     }
 
-    /// A revision up to which this watch has seen everything.
+    /// A revision up to which this watch has seen everything: what reached the cache while it slept is of
+    /// other resources, unless there is something to take after all.
     fn quiet(&self, server: &ApiServer, resource: &Resource) -> Revision {
         match server.cache.take(resource, &mut self.cursor.clone(), 1) {
             Ok((events, seen)) if events.is_empty() => seen,

@@ -38,11 +38,14 @@ fn read(
     }
     for entry in Fields::new(raw) {
         let (number, content) = entry?;
-        let row = message.fields.iter().find(|row| row.number == number && row.wrapper == wrapper && number != 0);
+        let row =
+            message.fields.iter().find(|row| row.number == number && row.wrapper == wrapper && number != 0);
         match (row, content) {
             (Some(row), content) => add(schema, row, content, depth, map)?,
             // What JSON has inline, protobuf nests in a message of its own.
-            (None, Field::Bytes(inner)) if wrapper == 0 && message.fields.iter().any(|row| row.wrapper == number) => {
+            (None, Field::Bytes(inner))
+                if wrapper == 0 && message.fields.iter().any(|row| row.wrapper == number) =>
+            {
                 read(schema, message, number, inner, depth + 1, map)?;
             }
             (None, _) => {}

@@ -75,7 +75,10 @@ fn a_service() {
     // A written zero counts where presence does.
     assert_eq!(decoded.value["spec"]["allocateLoadBalancerNodePorts"], json!(false));
     assert_eq!(decoded.value["spec"]["type"], "NodePort");
-    assert_eq!(decoded.value["spec"]["ports"], json!([{"port": 80, "protocol": "TCP", "targetPort": "http"}]));
+    assert_eq!(
+        decoded.value["spec"]["ports"],
+        json!([{"port": 80, "protocol": "TCP", "targetPort": "http"}])
+    );
 }
 
 #[test]
