@@ -9,7 +9,6 @@ mod shape;
 mod tests;
 mod walk;
 
-use portway_api::field::{ErrorKind, FieldError};
 use portway_api::kinds::Kind;
 use portway_api::schema::Schema;
 use serde_json::{Map, Value};
@@ -22,7 +21,6 @@ use shape::Shape;
 
 /// The annotation client-side apply keeps its last configuration in.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-const MAX_MANAGER: usize = 128;
 
 /// Who writes, through what.
 #[derive(Clone, Copy, Debug)]
@@ -66,29 +64,6 @@ impl ApplyError {
             Self::Conflict { message, causes } => Status::apply_conflict(message, causes),
         }
     }
-}
-
-/// The manager of a request without the `fieldManager` parameter: the program in `User-Agent`.
-pub fn manager_of(parameter: Option<&str>, user_agent: Option<&str>) -> String {
-    if let Some(name) = parameter.filter(|name| !name.is_empty()) {
-        return name.to_owned();
-    }
-    let agent = user_agent.unwrap_or("").split('/').next().unwrap_or("");
-    let name: String = agent.chars().filter(|c| !c.is_control()).take(MAX_MANAGER).collect();
-    if name.is_empty() { "unknown".to_owned() } else { name }
-}
-
-/// What is wrong with a `fieldManager` parameter.
-pub fn manager_errors(name: &str) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if name.len() > MAX_MANAGER {
-        let detail = format!("may not be more than {MAX_MANAGER} bytes");
-        errors.push(FieldError::new(ErrorKind::TooLong, "fieldManager", detail));
-    }
-    if name.chars().any(char::is_control) {
-        errors.push(FieldError::invalid("fieldManager", name, "should only contain printable characters"));
-    }
-    errors
 }
 
 /// Never recorded: they are the server's, or tell which object it is.

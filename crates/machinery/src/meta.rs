@@ -119,3 +119,62 @@ pub fn name_suffix(random: u64) -> String {
     };
     (0..5).map(letter).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reading_and_writing() {
+        let mut object = json!({"metadata": {"name": "x", "namespace": "n", "uid": "u", "resourceVersion": "5",
+            "generation": 3, "labels": {"a": "b"}, "annotations": {"c": "d"}, "finalizers": ["f", 1],
+            "deletionTimestamp": "2026-01-02T03:04:05Z"}});
+        assert_eq!((name(&object), namespace(&object), uid(&object)), ("x", "n", "u"));
+        assert_eq!((resource_version(&object), generation(&object)), ("5", 3));
+        assert_eq!(
+            (label(&object, "a"), label(&object, "z"), annotation(&object, "c")),
+            (Some("b"), None, Some("d"))
+        );
+        assert_eq!(finalizers(&object).collect::<Vec<_>>(), ["f"]);
+        assert!(is_deleting(&object));
+        set(&mut object, "name", "y");
+        assert_eq!(remove(&mut object, "uid"), Some(json!("u")));
+        assert_eq!((name(&object), uid(&object)), ("y", ""));
+
+        for odd in [json!(null), json!([1]), json!({"metadata": 5})] {
+            assert_eq!((name(&odd), generation(&odd), finalizers(&odd).count()), ("", 0, 0));
+            let mut odd = odd;
+            assert_eq!(remove(&mut odd, "name"), None);
+            set(&mut odd, "name", "z");
+            assert_eq!(odd, json!({"metadata": {"name": "z"}}));
+        }
+    }
+
+    #[test]
+    fn times() {
+        let time: Timestamp = "2026-01-02T03:04:05.678901234Z".parse().unwrap();
+        assert_eq!(format_time(time), "2026-01-02T03:04:05Z");
+        assert_eq!(format_micro_time(time), "2026-01-02T03:04:05.678901Z");
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(generated_name("web-", 0), "web-bbbbb");
+        assert_eq!(generated_name(&"x".repeat(80), 1), format!("{}cbbbb", "x".repeat(58)));
+        assert_eq!(generated_name(&"é".repeat(40), 0).len(), 58 + 5);
+        assert_ne!(name_suffix(1), name_suffix(27));
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_made_of_the_letters(prefix in "\\PC{0,70}", random in any::<u64>()) {
+            let name = generated_name(&prefix, random);
+            let suffix = &name.as_bytes()[name.len() - 5..];
+            prop_assert!(suffix.iter().all(|b| SUFFIX_LETTERS.contains(b)));
+            prop_assert!(prefix.starts_with(&name[..name.len() - 5]));
+        }
+    }
+}

@@ -341,20 +341,3 @@ fn list_order() {
     check(&["b", "x"], &["a", "b"], &["a", "b", "x"]);
     check(&["b", "a"], &["a", "b"], &["a", "b"]);
 }
-
-#[test]
-fn managers() {
-    let check = |parameter: Option<&str>, agent: Option<&str>, expect: &str| {
-        assert_eq!(manager_of(parameter, agent), expect);
-    };
-    check(Some("p"), Some("a/1"), "p");
-    check(None, Some("robot/1.2 (linux)"), "robot");
-    check(Some(""), None, "unknown");
-    check(None, Some("/x"), "unknown");
-    assert_eq!(manager_errors("ok"), []);
-    assert_eq!(
-        manager_errors(&"m".repeat(129))[0].to_string(),
-        "fieldManager: Too long: may not be more than 128 bytes"
-    );
-    assert_eq!(manager_errors("a\nb").len(), 1);
-}
