@@ -81,7 +81,6 @@ impl Network {
         // Any process may use the low ports, as in upstream's container runtimes.
         namespace.sysctl([
             ("net/ipv4/ip_unprivileged_port_start", "0"),
-            ("net/ipv4/ping_group_range", "0 2147483647"),
             ("net/ipv6/conf/default/accept_dad", "0"),
             ("net/ipv6/conf/default/accept_ra", "0"),
         ])?;

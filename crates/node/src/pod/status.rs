@@ -29,6 +29,7 @@ pub fn status(pod: &Pod, seen: &Seen, facts: &Facts, before: &[Condition], now: 
     let unready: Vec<&str> =
         serving(pod).filter(|c| !is_ready(c, of(seen, c))).map(|c| c.name.as_str()).collect();
     let containers_ready = match (done, unready.is_empty()) {
+        (true, _) if phase == "Failed" => Err(("PodFailed".to_owned(), String::new())),
         (true, _) => Err(("PodCompleted".to_owned(), String::new())),
         (_, true) => Ok(()),
         (_, false) => Err((
@@ -133,17 +134,22 @@ fn condition(kind: &str, outcome: Outcome, before: &[Condition], now: Timestamp)
         .find(|c| c.kind == kind && c.status == status)
         .and_then(|c| c.last_transition_time.clone())
         .unwrap_or_else(|| seconds(now));
-    // Nulls clear what an earlier status said; the patch would leave it otherwise.
     let (reason, message) = outcome.err().unwrap_or_default();
-    let text = |text: String| if text.is_empty() { Value::Null } else { text.into() };
-    json!({
-        "type": kind,
-        "status": status,
-        "lastProbeTime": null,
-        "lastTransitionTime": since,
-        "reason": text(reason),
-        "message": text(message),
-    })
+    let mut condition =
+        json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": since});
+    let last = before.iter().find(|c| c.kind == kind);
+    for (field, text, said) in [
+        ("reason", reason, last.is_some_and(|c| !c.reason.is_empty())),
+        ("message", message, last.is_some_and(|c| !c.message.is_empty())),
+    ] {
+        if !text.is_empty() {
+            condition[field] = text.into();
+        } else if said {
+            // The status is written as a patch, which would leave what an earlier one said.
+            condition[field] = Value::Null;
+        }
+    }
+    condition
 }
 
 /// The Pod's phase, by the rules of upstream's kubelet.

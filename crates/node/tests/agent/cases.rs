@@ -1,6 +1,8 @@
 //! The cases.
 
+mod ends;
 mod life;
+mod probes;
 
 use std::pin::Pin;
 
@@ -21,5 +23,14 @@ pub fn all() -> Vec<(&'static str, Case)> {
         life::restarts_and_exit_codes,
         life::readiness_follows_the_probe,
         life::pods_survive_their_agent,
+        ends::grace_hooks_and_kills,
+        ends::nothing_of_a_pod_survives_it,
+        ends::supervisors_that_are_killed,
+        ends::forced_deletion,
+        probes::liveness_restarts,
+        probes::startup_holds_the_others_back,
+        probes::tcp_and_named_ports,
+        probes::host_network_and_neighbours,
+        probes::logs_follow,
     ]
 }
