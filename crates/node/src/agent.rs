@@ -49,6 +49,8 @@ pub struct AgentConfig {
     pub supervisor: Vec<OsString>,
     /// Version that the Node shows.
     pub version: String,
+    /// `PATH` of containers that set none.
+    pub path: String,
 }
 
 impl AgentConfig {
@@ -71,8 +73,16 @@ impl AgentConfig {
             labels: BTreeMap::new(),
             supervisor: vec!["/proc/self/exe".into(), supervisor::SUBCOMMAND.into()],
             version: concat!("v", env!("CARGO_PKG_VERSION"), "-portway").to_owned(),
+            path: search_path(),
         }
     }
+}
+
+/// The usual directories, and first the one of this binary: Pods may run it as a little server.
+fn search_path() -> String {
+    const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let own = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_str()?.to_owned()));
+    own.map_or_else(|| USUAL.to_owned(), |own| format!("{own}:{USUAL}"))
 }
 
 /// Why an agent cannot run.

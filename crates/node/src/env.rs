@@ -94,7 +94,7 @@ pub fn invocation<'a>(
 
     // The first to come wins from here on: what the container says, Service variables, what every container has.
     let base = [
-        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("PATH", own.path.as_str()),
         ("HOSTNAME", &own.hostname),
         ("HOME", "/root"),
     ];

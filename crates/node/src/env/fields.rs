@@ -15,6 +15,8 @@ pub struct Own {
     pub pod_ips: Vec<IpAddr>,
     /// The node's addresses.
     pub host_ips: Vec<IpAddr>,
+    /// Directories of programs, as `PATH` has them.
+    pub path: String,
 }
 
 /// The text of a field path such as `metadata.name` or `metadata.labels['app']`.

@@ -21,6 +21,7 @@ fn service(namespace: &str, name: &str, address: &str, ports: Value) -> Service 
 
 fn own() -> Own {
     Own {
+        path: "/bin".into(),
         hostname: "web-1".into(),
         pod_ips: vec!["10.244.1.2".parse().unwrap(), "fd00::2".parse().unwrap()],
         host_ips: vec!["192.0.2.11".parse().unwrap()],

@@ -125,6 +125,7 @@ impl Task {
             hostname: etc::hostname(&self.pod, &self.shared.config.name),
             pod_ips: addresses.to_vec(),
             host_ips: self.shared.config.addresses.clone(),
+            path: self.shared.config.path.clone(),
         }
     }
 
