@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod backend;
 mod check;
 mod delta;
 mod model;
@@ -13,6 +14,7 @@ mod oracle;
 mod text;
 
 pub use address::{Address, Cidr};
+pub use backend::{Backend, Driver, Trouble};
 pub use check::Violation;
 pub use delta::{Change, Delta, FamilyDelta};
 pub use model::{
