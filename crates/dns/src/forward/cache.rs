@@ -90,6 +90,10 @@ impl Cache {
         let mut cached = Cached::clone(&cached);
         for record in cached.sections.iter_mut().flatten() {
             record.ttl = ttl;
+            // Another asker may have spelled it in another case.
+            if record.name == question.name {
+                record.name = question.name.clone();
+            }
         }
         Some(cached)
     }

@@ -97,7 +97,7 @@ impl Forwarder {
     /// The first answer of any upstream.
     ///
     /// One is asked; each time one fails, or takes longer than the hedge delay, the next is asked too. Each gets a
-    /// second try, against lost packets. Servers that failed twice in a row rest for a while.
+    /// second try, against lost packets. Servers that failed or were overtaken twice in a row rest for a while.
     ///
     /// # Errors
     /// When nobody answered in time, or nobody may be asked; see [`ForwardError`].
@@ -110,11 +110,15 @@ impl Forwarder {
         let give_up = Instant::now() + self.config.deadline;
         let mut left = order.iter().chain(&order).copied();
         let mut running = FuturesUnordered::new();
+        let mut started: Vec<(&Upstream, Instant)> = Vec::new();
         let mut hedge = Instant::now();
         loop {
             if running.is_empty() || Instant::now() >= hedge {
                 match left.next() {
-                    Some(upstream) => running.push(self.attempt(upstream, query, give_up)),
+                    Some(upstream) => {
+                        started.push((upstream, Instant::now()));
+                        running.push(self.attempt(upstream, query, give_up));
+                    }
                     None if running.is_empty() => return Err(ForwardError::Unusable),
                     None => {}
                 }
@@ -123,6 +127,8 @@ impl Forwarder {
             tokio::select! {
                 Some((upstream, result)) = running.next() => match result {
                     Ok(message) => {
+                        let slow = started.iter().filter(|(_, since)| since.elapsed() >= self.config.hedge);
+                        slow.for_each(|(slow, _)| slow.failed(self.start.elapsed()));
                         upstream.succeeded();
                         return Ok(message);
                     }

@@ -56,13 +56,18 @@ async fn a_closed_port_costs_nothing() {
 
 #[tokio::test]
 async fn a_silent_server_is_overtaken_and_then_avoided() {
-    let (_keep, dead) = silent().await;
+    let (socket, dead) = silent().await;
     let good = server(|_| {}).await;
     let config = ForwardConfig { hedge: Duration::from_millis(1), ..ForwardConfig::new(vec![dead, good]) };
     let forwarder = Forwarder::new(config);
-    for _ in 0..20 {
+    for _ in 0..200 {
         forwarder.ask(&query()).await.unwrap();
     }
+    let mut asked = 0;
+    while socket.try_recv(&mut [0; 512]).is_ok() {
+        asked += 1;
+    }
+    assert!(asked < 100, "asked {asked} times of 200, half of them first");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod case;
 mod compare;
+mod dig;
 mod objects;
 mod profiles;
 mod pure;
@@ -39,6 +40,9 @@ fn main() {
     for case in cases.into_iter().filter(|case| later(&case.name, "").is_none()) {
         trials.push(trial("zone", &case, pure::run));
         trials.push(trial("server", &case, server::run));
+        if case.name == "truncation" && dig::wanted() {
+            trials.push(trial("dig", &case, dig::run));
+        }
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
