@@ -14,6 +14,7 @@ use crate::field::FieldError;
 pub(super) const KIND: Kind = Kind {
     group: "networking.k8s.io",
     short_names: &["ing"],
+    storage_prefix: "ingress",
     subresources: &["status"],
     columns: &[
         Column::NAME,

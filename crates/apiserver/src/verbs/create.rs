@@ -74,6 +74,9 @@ pub(crate) async fn insert(
     meta::remove(&mut object, "managedFields");
     admit(call, &object)?;
     kind.default(&mut object);
+    if kind.kind == "Ingress" {
+        fill_ingress_class(call, &mut object);
+    }
     kind.prepare_create(&mut object);
     meta::set(&mut object, "uid", uuid::Uuid::new_v4().to_string());
     meta::set(&mut object, "creationTimestamp", now_text());
@@ -158,6 +161,14 @@ fn admit(call: &Call<'_>, object: &Value) -> Result<(), Status> {
         return Err(Status::namespace_terminating(call.subject(meta::name(object)), namespace));
     }
     Ok(())
+}
+
+/// Admission of an Ingress that names no class: it gets the cluster's default one.
+fn fill_ingress_class(call: &Call<'_>, ingress: &mut Value) {
+    let Some(classes) = call.server.resources.find("networking.k8s.io", "ingressclasses") else { return };
+    let objects = call.server.cache.snapshot(classes, &classes.prefix).objects;
+    let classes: Vec<Value> = objects.iter().map(|class| class.value()).collect();
+    portway_api::kinds::ingress::fill_default_class(ingress, &classes);
 }
 
 fn generate(prefix: &str) -> String {
