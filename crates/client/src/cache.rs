@@ -61,7 +61,10 @@ impl<T> Cache<T> {
     }
 
     /// The objects of one namespace, ordered by name.
-    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
+    pub fn in_namespace<'a, 'n>(
+        &'a self,
+        namespace: &'n str,
+    ) -> impl Iterator<Item = &'a Arc<T>> + use<'a, 'n, T> {
         self.objects
             .range(ObjectKey::new(namespace, "")..)
             .take_while(move |(key, _)| key.namespace == namespace)

@@ -90,8 +90,12 @@ view! {
         pub kind: String,
         /// `True`, `False`, `Unknown`.
         pub status: String,
-        /// RFC 3339.
+        /// RFC 3339; when the status changed.
         pub last_transition_time: Option<String>,
+        /// RFC 3339; when it was last confirmed (Nodes only).
+        pub last_heartbeat_time: Option<String>,
+        /// RFC 3339; when anything of it changed (Deployments only).
+        pub last_update_time: Option<String>,
         /// One CamelCase word.
         pub reason: String,
         /// For people.

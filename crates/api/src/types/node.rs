@@ -1,5 +1,9 @@
 //! core/v1 Node.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::meta::Condition;
 use super::{ObjectMeta, object, view};
 
@@ -37,6 +41,8 @@ view! {
         pub value: String,
         /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
         pub effect: String,
+        /// RFC 3339; since when, for `NoExecute`.
+        pub time_added: Option<String>,
     }
 
     /// `status` of a Node.
@@ -45,6 +51,8 @@ view! {
         pub conditions: Vec<Condition>,
         /// Addresses.
         pub addresses: Vec<NodeAddress>,
+        /// Quantities of `cpu`, `memory`, `pods`, ... that Pods may use.
+        pub allocatable: BTreeMap<String, Value>,
     }
 
     /// An address of a Node.

@@ -43,6 +43,10 @@ view! {
         pub dns_policy: String,
         /// Additions to resolv.conf.
         pub dns_config: Option<PodDnsConfig>,
+        /// Who places it; empty means `default-scheduler`.
+        pub scheduler_name: String,
+        /// It is not placed while there are any.
+        pub scheduling_gates: Vec<Value>,
         /// Taints it bears.
         pub tolerations: Vec<Toleration>,
         /// Conditions that must hold besides the containers' readiness.
