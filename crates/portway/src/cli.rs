@@ -22,8 +22,24 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Run everything on this machine: API server, controllers, DNS, proxy, node agent
+    Up(cmd::up::Args),
+    /// Take the guided tour, in a private sandbox
+    Demo(crate::demo::Args),
+    /// Keep a private world running, and step into it
+    Sandbox(cmd::sandbox::Args),
+    /// Run the API server alone
+    Apiserver(cmd::apiserver::Args),
+    /// Measure Portway on this machine
+    Bench(crate::bench::Args),
     /// Ask a URL many times and show who answered
     Probe(cmd::probe::Args),
+    /// Ask cluster DNS for a name
+    Lookup(cmd::lookup::Args),
+    /// Print what the dataplane of a node shall do for these objects
+    Resolve(cmd::resolve::Args),
+    /// Print what cluster DNS answers for these objects
+    Answer(cmd::answer::Args),
     /// Answer requests with this Pod's name (the server of the examples)
     Echo(cmd::echo::Args),
     /// Print the version

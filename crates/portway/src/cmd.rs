@@ -1,9 +1,16 @@
 //! One module a subcommand: its arguments and what it does.
 
+pub mod answer;
+pub mod apiserver;
 pub mod completion;
 pub mod echo;
+pub mod lookup;
 pub mod man;
+pub mod objects;
 pub mod probe;
+pub mod resolve;
+pub mod sandbox;
+pub mod up;
 pub mod version;
 
 use std::io::{IsTerminal, Write};

@@ -23,6 +23,9 @@ pub struct Args {
     /// Milliseconds between two questions
     #[arg(long, default_value_t = 0, value_name = "MS")]
     interval: u64,
+    /// Ask again, at once, until the first answer comes (for at most 30 s)
+    #[arg(long)]
+    patient: bool,
     /// Milliseconds an answer may take
     #[arg(long, default_value_t = 2000, value_name = "MS")]
     timeout: u64,
@@ -33,6 +36,9 @@ pub struct Args {
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
+
+/// How long `--patient` goes on.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the questions brought.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -95,7 +101,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             std::thread::sleep(Duration::from_millis(args.interval));
         }
         let start = Instant::now();
-        match ask(args) {
+        let mut answer = ask(args);
+        while args.patient && tally.answers.is_empty() && answer.is_err() && start.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+            answer = ask(args);
+        }
+        match answer {
             Ok(body) => {
                 times.push(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
                 let server = body.split_whitespace().next().unwrap_or("(empty answer)").to_owned();
