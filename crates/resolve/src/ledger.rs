@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use portway_base::ObjectKey;
 use portway_intent::{Address, Change, FamilyDelta, FamilyIntent, Front};
 
-use crate::rules::Resolved;
+use crate::rules::{Resolved, UdpFlows};
 use crate::{Diagnostic, NodeFacts, Reason, Settings};
 
 #[derive(Debug)]
@@ -52,22 +52,24 @@ impl<A: Address> Ledger<A> {
             || before.3 != intent.masquerade;
     }
 
-    pub(crate) fn service(&self, key: &ObjectKey) -> Option<&Resolved<A>> {
-        self.services.get(key)
-    }
-
     pub(crate) fn services(&self) -> impl Iterator<Item = &Resolved<A>> {
         self.services.values()
     }
 
-    /// Puts `new` in the place of what the Service contributed so far.
-    pub(crate) fn replace(&mut self, key: &ObjectKey, new: Option<Resolved<A>>, delta: &mut FamilyDelta<A>) {
+    /// Puts `new` in the place of what the Service contributed so far; returns the UDP flows of which some may
+    /// have become stale by that.
+    pub(crate) fn replace(
+        &mut self,
+        key: &ObjectKey,
+        new: Option<Resolved<A>>,
+        delta: &mut FamilyDelta<A>,
+    ) -> Vec<UdpFlows<A>> {
         let old = match &new {
             Some(new) => self.services.insert(key.clone(), new.clone()),
             None => self.services.remove(key),
         };
         if old == new {
-            return;
+            return Vec::new();
         }
         let both = || old.iter().chain(&new);
         let now = new.as_ref();
@@ -109,6 +111,13 @@ impl<A: Address> Ledger<A> {
             let rule = owner.and_then(|r| r.fronts.get(front)).cloned();
             set(&mut self.intent.fronts, &mut delta.fronts, front, rule);
         }
+
+        // Where endpoints only joined, every flow is still answered by one that serves.
+        let before: &[UdpFlows<A>] = old.as_ref().map(|r| r.udp.as_slice()).unwrap_or_default();
+        let only_joined = |flows: &UdpFlows<A>| {
+            before.iter().any(|b| b.fronts == flows.fronts && b.serving.is_subset(&flows.serving))
+        };
+        new.into_iter().flat_map(|r| r.udp).filter(|flows| !only_joined(flows)).collect()
     }
 
     /// Fronts of a Service that another Service has.

@@ -41,7 +41,7 @@ pub enum Input {
 pub struct Outcome {
     /// What changed in the intent.
     pub delta: Delta,
-    /// UDP flows of the Services that changed.
+    /// UDP flows of which some may have become stale.
     pub udp_v4: Vec<UdpFlows<Ipv4Addr>>,
     /// The same for IPv6.
     pub udp_v6: Vec<UdpFlows<Ipv6Addr>>,
@@ -129,15 +129,13 @@ impl Resolver {
         let dirty = std::mem::take(&mut self.dirty);
         for key in &dirty {
             let resolved = self.resolve(key, &mut outcome.diagnostics);
-            self.v4.replace(key, resolved, &mut v4);
+            outcome.udp_v4.extend(self.v4.replace(key, resolved, &mut v4));
             let resolved = self.resolve(key, &mut outcome.diagnostics);
-            self.v6.replace(key, resolved, &mut v6);
+            outcome.udp_v6.extend(self.v6.replace(key, resolved, &mut v6));
         }
         for key in &dirty {
             self.v4.lost(key, &mut outcome.diagnostics);
             self.v6.lost(key, &mut outcome.diagnostics);
-            outcome.udp_v4.extend(self.v4.service(key).into_iter().flat_map(|r| r.udp.iter().cloned()));
-            outcome.udp_v6.extend(self.v6.service(key).into_iter().flat_map(|r| r.udp.iter().cloned()));
         }
         outcome.delta = Delta { v4: self.v4.finish(v4), v6: self.v6.finish(v6) };
         outcome
