@@ -40,6 +40,9 @@ pub(crate) struct Worker<D> {
     resolver: Resolver,
     reconciler: Reconciler<D>,
     conntrack: Option<Socket>,
+    /// UDP flows to look after, and not before when.
+    serving: Serving,
+    clean_at: Instant,
     metrics: Arc<Metrics>,
     status: watch::Sender<Status>,
     taken: u64,
@@ -69,6 +72,8 @@ impl<D: Driver> Worker<D> {
             resolver: Resolver::new(config.settings.clone(), facts),
             reconciler: Reconciler::new(driver),
             conntrack,
+            serving: Serving::default(),
+            clean_at: Instant::now(),
             metrics,
             status,
             taken: 0,
@@ -82,9 +87,10 @@ impl<D: Driver> Worker<D> {
     /// Works until the other end of the channel is gone. The rules stay.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            let wait = match self.started {
-                true => self.compare_at.saturating_duration_since(Instant::now()),
-                false => self.audit,
+            let wait = match (self.started, self.serving.is_empty()) {
+                (false, _) => self.audit,
+                (true, true) => self.compare_at.saturating_duration_since(Instant::now()),
+                (true, false) => self.compare_at.min(self.clean_at).saturating_duration_since(Instant::now()),
             };
             match messages.recv_timeout(wait) {
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -145,6 +151,7 @@ impl<D: Driver> Worker<D> {
             info!("{diagnostic}");
         }
         if !compare && outcome.delta.is_empty() && self.reconciler.is_in_step() {
+            self.clean();
             self.report(None);
             return;
         }
@@ -168,7 +175,8 @@ impl<D: Driver> Worker<D> {
                     Metrics::add(&self.metrics.partial_syncs, 1);
                 }
                 Metrics::add(&self.metrics.changes, done.changes as u64);
-                self.forget_connections(&outcome, !self.started);
+                self.suspect(&outcome, !self.started);
+                self.clean();
                 self.started = true;
                 self.backoff = BACKOFF.0;
                 self.metrics.took(start.elapsed());
@@ -195,21 +203,31 @@ impl<D: Driver> Worker<D> {
         self.report(Some(trouble.to_string()));
     }
 
-    fn forget_connections(&mut self, outcome: &Outcome, all: bool) {
-        let mut serving = Serving::default();
+    /// Takes note of UDP flows that may have become stale.
+    fn suspect(&mut self, outcome: &Outcome, all: bool) {
         if all {
             let (v4, v6) = self.resolver.udp_flows();
-            serving.add(&v4);
-            serving.add(&v6);
+            self.serving.put(&v4);
+            self.serving.put(&v6);
         } else {
-            serving.add(&outcome.udp_v4);
-            serving.add(&outcome.udp_v6);
+            self.serving.put(&outcome.udp_v4);
+            self.serving.put(&outcome.udp_v6);
+        }
+    }
+
+    /// Forgets stale UDP flows. The kernel goes through all connections of the machine for that, so after a
+    /// burst of changes it is done once, not once for each of them.
+    fn clean(&mut self) {
+        if self.serving.is_empty() || Instant::now() < self.clean_at {
+            return;
         }
         let Some(socket) = &mut self.conntrack else { return };
-        match serving.clean(socket) {
+        let start = Instant::now();
+        match std::mem::take(&mut self.serving).clean(socket) {
             Ok(deleted) => Metrics::add(&self.metrics.connections_deleted, deleted),
             Err(error) => warn!("stale UDP connections may be left: {error}"),
         }
+        self.clean_at = Instant::now() + start.elapsed() * 8;
     }
 
     fn report(&self, trouble: Option<String>) {

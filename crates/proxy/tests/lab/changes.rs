@@ -146,7 +146,12 @@ fn udp_flows_move() -> Outcome {
         let socket = world.pod("a").run(|| udp_socket(to))??;
         assert_eq!(udp_on(&socket)?.name, "c");
         world.endpoints("dns", &["d"]);
-        assert_eq!(udp_on(&socket)?.name, "d");
+        // One datagram may still be on the old way: after several changes the old ways are looked for together.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while udp_on(&socket)?.name != "d" {
+            assert!(Instant::now() < deadline);
+            std::thread::sleep(Duration::from_millis(10));
+        }
         assert!(world.metrics(1).connections_deleted.load(Ordering::Relaxed) > 0);
     }
     Ok(())
