@@ -93,11 +93,7 @@ pub fn invocation<'a>(
     let argv = container.command.iter().chain(&container.args).map(|text| expand(text, lookup)).collect();
 
     // The first to come wins from here on: what the container says, Service variables, what every container has.
-    let base = [
-        ("PATH", own.path.as_str()),
-        ("HOSTNAME", &own.hostname),
-        ("HOME", "/root"),
-    ];
+    let base = [("PATH", own.path.as_str()), ("HOSTNAME", &own.hostname), ("HOME", "/root")];
     let base = base.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     let mut merged = BTreeMap::new();
     for (name, value) in base.chain(links).chain(env) {

@@ -3,6 +3,7 @@
 mod ends;
 mod life;
 mod probes;
+mod server;
 
 use std::pin::Pin;
 
@@ -32,5 +33,6 @@ pub fn all() -> Vec<(&'static str, Case)> {
         probes::tcp_and_named_ports,
         probes::host_network_and_neighbours,
         probes::logs_follow,
+        server::against_the_real_server,
     ]
 }
