@@ -94,9 +94,24 @@ impl World {
         }
     }
 
+    /// What is given out is exactly what the Services hold.
+    pub fn check_books(&self) {
+        let services =
+            || self.objects.iter().filter(|(key, _)| key.starts_with("services/specs/")).map(|(_, o)| o);
+        let mut addresses: BTreeSet<IpAddr> = services().flat_map(service::cluster_ips).collect();
+        addresses.insert(address(IpFamily::V4, 1));
+        assert_eq!(self.addresses, addresses);
+        let ports: BTreeSet<i64> = services().flat_map(service::node_ports).map(i64::from).collect();
+        assert_eq!(self.ports, ports);
+    }
+
     /// Sends a request; `None` if it is none this world understands.
-    pub fn request(&mut self, method: &str, path: &str, content: &str, body: Value) -> Option<Answer> {
+    pub fn request(&mut self, method: &str, path: &str, content: &str, mut body: Value) -> Option<Answer> {
         let target = Target::parse(path)?;
+        if content.is_empty() {
+            body.unset("apiVersion");
+            body.unset("kind");
+        }
         let old = self.objects.get(&target.key(&target.name)).cloned();
         let (code, done) = match (method, old) {
             ("POST", _) if target.name.is_empty() => (201, self.create(&target, body)),
@@ -179,13 +194,18 @@ impl World {
             kind.strategy.default(&mut new);
             reject(kind.strategy.validate_status_update(&new, &old))?;
         } else {
+            let before = (self.addresses.clone(), self.ports.clone());
             if kind.kind == "Service" {
                 service::refresh(&mut old, &self.families);
                 service::begin_update(&mut new, &old, &self.families)?;
                 self.allocate(&mut new, Some(&old))?;
             }
             kind.prepare_update(&mut new, &old);
-            reject(kind.strategy.validate_update(&new, &old))?;
+            let errors = kind.strategy.validate_update(&new, &old);
+            if !errors.is_empty() {
+                (self.addresses, self.ports) = before;
+                return Err(Refusal::Invalid(errors));
+            }
         }
         if kind.kind == "Service" {
             self.release(

@@ -106,13 +106,13 @@ fn later(last: &mut String, status: &Value) {
 
 /// Returns whether the Pod is still initializing, and the restarts of its sidecars with the latest.
 fn init_containers(pod: &Value, summary: &mut Summary) -> (bool, i64, String) {
-    let (mut restarts, mut last) = (0, String::new());
+    let (mut restarts, mut last) = (0i64, String::new());
     for (index, status) in pod.list("status.initContainerStatuses").iter().enumerate() {
         let sidecar = is_sidecar(pod, status.text("name"));
-        summary.restarts += status.int("restartCount");
+        summary.restarts = summary.restarts.saturating_add(status.int("restartCount"));
         later(&mut summary.last_restart, status);
         if sidecar {
-            restarts += status.int("restartCount");
+            restarts = restarts.saturating_add(status.int("restartCount"));
             later(&mut last, status);
         }
         let terminated = status.at("state.terminated");
@@ -145,7 +145,7 @@ fn ended(terminated: &Value) -> String {
 fn containers(pod: &Value, summary: &mut Summary) {
     let mut running = false;
     for status in pod.list("status.containerStatuses").iter().rev() {
-        summary.restarts += status.int("restartCount");
+        summary.restarts = summary.restarts.saturating_add(status.int("restartCount"));
         later(&mut summary.last_restart, status);
         let waiting = status.text("state.waiting.reason");
         if !waiting.is_empty() {

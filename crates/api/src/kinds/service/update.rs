@@ -36,15 +36,15 @@ fn carry_over(new: &mut Value, old: &Value) {
         }
     }
     if wants_node_ports(new) && wants_node_ports(old) {
-        let mut used: BTreeSet<i64> =
-            new.list("spec.ports").iter().map(|port| port.int("nodePort")).collect();
+        // Numbers the request itself names. Several ports may take over one number, as TCP and UDP share it.
+        let named: BTreeSet<i64> = new.list("spec.ports").iter().map(|port| port.int("nodePort")).collect();
         for port in new.list_mut("spec.ports") {
             if port.int("nodePort") != 0 {
                 continue;
             }
             let before = old.list("spec.ports").iter().find(|old| old.text("name") == port.text("name"));
             let number = before.map_or(0, |before| before.int("nodePort"));
-            if number != 0 && used.insert(number) {
+            if number != 0 && !named.contains(&number) {
                 port.set("nodePort", number);
             }
         }
