@@ -1,5 +1,9 @@
 //! The server in process over the memory engine.
 
+mod https;
 mod lab;
+mod lifecycle;
 mod objects;
+mod robust;
+mod watch;
 mod wire;
