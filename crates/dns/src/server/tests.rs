@@ -101,7 +101,7 @@ async fn one_connection_carries_many_queries_however_cut() {
 
 #[tokio::test]
 async fn silent_and_surplus_connections_are_closed() {
-    let limits = TcpLimits { connections: 1, idle: Duration::from_millis(300), ..TcpLimits::default() };
+    let limits = TcpLimits { connections: 1, idle: Duration::from_secs(2), ..TcpLimits::default() };
     let server = serve("127.0.0.1:0", limits);
     let mut first = TcpStream::connect(server.tcp).await.unwrap();
     let soa = query(1, "cluster.local", Rtype::SOA);
