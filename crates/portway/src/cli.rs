@@ -30,6 +30,18 @@ pub enum Command {
     Sandbox(cmd::sandbox::Args),
     /// Run the API server alone
     Apiserver(cmd::apiserver::Args),
+    /// Run the controllers alone
+    Controllers(cmd::controllers::Args),
+    /// Run the node proxy alone
+    Proxy(cmd::proxy::Args),
+    /// Run cluster DNS alone
+    Dns(cmd::dns::Args),
+    /// Run the node agent alone
+    Node(cmd::node::Args),
+    /// Print what a proxy mode puts into the kernel for these objects
+    Render(cmd::render::Args),
+    /// Print the operations that lead from one set of objects to another
+    Diff(cmd::render::DiffArgs),
     /// Measure Portway on this machine
     Bench(crate::bench::Args),
     /// Ask a URL many times and show who answered

@@ -3,11 +3,17 @@
 pub mod answer;
 pub mod apiserver;
 pub mod completion;
+pub mod connection;
+pub mod controllers;
+pub mod dns;
 pub mod echo;
 pub mod lookup;
 pub mod man;
+pub mod node;
 pub mod objects;
 pub mod probe;
+pub mod proxy;
+pub mod render;
 pub mod resolve;
 pub mod sandbox;
 pub mod up;

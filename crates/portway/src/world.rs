@@ -28,7 +28,7 @@ use crate::sandbox::{self, Note};
 use logs::Agents;
 
 pub use control_plane::{ControlPlane, write_secret};
-pub use node::Node;
+pub use node::{Node, host_name, own_addresses};
 
 /// Where the world stands.
 pub enum Place {
@@ -253,6 +253,14 @@ pub async fn until_asked_to_stop() -> anyhow::Result<()> {
         result = tokio::signal::ctrl_c() => result?,
     }
     Ok(())
+}
+
+/// Resolves at SIGINT or SIGTERM; where signals cannot be had, never.
+pub async fn asked_to_stop() {
+    if let Err(error) = until_asked_to_stop().await {
+        tracing::error!(%error, "cannot wait for signals");
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Resolves once the world is asked to stop; every component gets one.

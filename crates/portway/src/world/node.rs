@@ -30,7 +30,7 @@ impl Node {
     pub fn of_this_machine(layout: &Layout) -> anyhow::Result<Self> {
         let name = match &layout.node_name {
             Some(name) => name.trim().to_lowercase(),
-            None => rustix::system::uname().nodename().to_string_lossy().to_lowercase(),
+            None => host_name().to_lowercase(),
         };
         let namespace = Namespace::current()?;
         let addresses = own_addresses(&namespace)?;
@@ -105,8 +105,13 @@ impl Node {
     }
 }
 
+/// This machine's host name.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Addresses of the namespace that others can reach, the one of the default route first.
-fn own_addresses(namespace: &Namespace) -> anyhow::Result<Vec<IpAddr>> {
+pub fn own_addresses(namespace: &Namespace) -> anyhow::Result<Vec<IpAddr>> {
     let netlink = namespace.netlink()?;
     let all = netlink.addresses()?;
     let bridge = netlink.index(portway_node::BRIDGE).ok();
