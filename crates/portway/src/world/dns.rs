@@ -85,10 +85,15 @@ fn slice(name: &str, family: IpFamily, listeners: &BTreeMap<String, Vec<IpAddr>>
 
 /// Creates the object, or makes an existing one equal to it.
 async fn put<T: Object>(client: &Client, namespace: &str, name: &str, object: Value) -> Result<(), Error> {
-    let write = |key, action| Write { resource: Gvr::of::<T>(), key, subresource: None, action };
-    let key = ObjectKey::new(namespace, name);
-    match client.write(&write(key.clone(), Action::Create(object.clone()))).await {
-        Err(Error::AlreadyExists(_)) => client.write(&write(key, Action::MergePatch(object))).await.map(drop),
+    let write = |action| Write {
+        resource: Gvr::of::<T>(),
+        key: ObjectKey::new(namespace, name),
+        subresource: None,
+        action,
+    };
+    // A patch first: a second create of a Service fails on its address, not on its name.
+    match client.write(&write(Action::MergePatch(object.clone()))).await {
+        Err(Error::NotFound(_)) => client.write(&write(Action::Create(object))).await.map(drop),
         result => result.map(drop),
     }
 }
