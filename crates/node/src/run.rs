@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use portway_netns::Namespace;
+use rustix::fs::FlockOperation;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -44,6 +45,27 @@ pub(crate) async fn connect(dir: &Path) -> io::Result<UnixStream> {
     // By descriptor, because a socket's path must be short.
     let dir = File::open(dir)?;
     UnixStream::connect(format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), Order::SOCKET)).await
+}
+
+/// Connects to the supervisor of a run that an earlier agent began, once its start is over; `None` when it has
+/// ended, or never began.
+pub(crate) async fn find(dir: &Path) -> Option<UnixStream> {
+    /// A start takes milliseconds; only a machine that has come to a halt takes longer.
+    const TRIES: u32 = 1000;
+    for _ in 0..TRIES {
+        if Record::read(dir).is_some() {
+            return connect(dir).await.ok();
+        }
+        let locked = File::open(dir.join(Order::LOCK)).is_ok_and(|file| {
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
+                == Err(rustix::io::Errno::WOULDBLOCK)
+        });
+        if !locked {
+            return None;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    None
 }
 
 /// Waits until the supervisor has ended; gives the record it left.

@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     pub addresses: Vec<IpAddr>,
     /// Name of its network namespace; none for a Pod in the node's network.
     pub network: Option<String>,
+    /// The network was made to its end.
+    pub connected: bool,
 }
 
 /// The directory of one Pod.

@@ -31,10 +31,13 @@ pub(super) async fn adopt(shared: &Arc<Shared>, pod: &Pod, dir: &PodDir) -> Foun
     let Some(kept) = dir.load() else { return Found { seen, namespace: None, running: found } };
     let namespace = match &kept.network {
         None => Some(shared.config.namespace.clone()),
-        Some(name) => Namespace::open(name).ok(),
+        Some(name) => Namespace::open(name).ok().filter(|_| kept.connected),
     };
     if namespace.is_some() {
         seen.network = Network::Ready(kept.addresses);
+    } else {
+        // Half made, or gone with a restart of the machine: it is made anew, with other addresses.
+        shared.network.release(&kept.addresses);
     }
     for (container, _) in containers(pod) {
         let Some(attempt) = dir.newest(&container.name) else { continue };
@@ -49,7 +52,7 @@ pub(super) async fn adopt(shared: &Arc<Shared>, pod: &Pod, dir: &PodDir) -> Foun
 }
 
 async fn look(dir: &Path, attempt: u32) -> (ContainerSeen, Option<UnixStream>) {
-    let connection = run::connect(dir).await.ok();
+    let connection = run::find(dir).await;
     let run = match (&connection, Record::read(dir)) {
         (Some(_), Some(Record { started, finished: None, .. })) => Run::Running(started),
         (_, Some(record)) => Run::Ended(ended(Some(record), Timestamp::now())),
@@ -94,8 +97,8 @@ fn said(pod: &Pod, name: &str) -> (bool, bool) {
 /// Ends what is left of a Pod whose object is gone, and forgets it.
 pub(crate) async fn clear_away(shared: &Shared, dir: &PodDir) {
     for run_dir in dir.runs() {
-        run::send(&run_dir, &crate::supervisor::Request::Kill).await;
-        if let Ok(connection) = run::connect(&run_dir).await {
+        if let Some(connection) = run::find(&run_dir).await {
+            run::send(&run_dir, &crate::supervisor::Request::Kill).await;
             run::wait(connection, &run_dir).await;
         }
     }

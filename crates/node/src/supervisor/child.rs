@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use jiff::Timestamp;
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{FlockOperation, StatVfsMountFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
 
@@ -21,6 +21,9 @@ use super::serve::Supervisor;
 
 /// Runs the order; comes back in the first half of the fork only, once the process runs.
 pub(super) fn start(order: &Order) -> Result<(), String> {
+    // Held by both halves of the fork, and so until the container has ended.
+    let _lock =
+        lock(&order.dir).map_err(|e| format!("another supervisor has {}: {e}", order.dir.display()))?;
     namespaces()?;
     for bind in &order.binds {
         mount(order, bind).map_err(|e| format!("cannot mount {}: {e}", bind.target.display()))?;
@@ -173,6 +176,13 @@ fn make_target(order: &Order, target: &Path, directory: bool) -> io::Result<()> 
     }
     fs::create_dir_all(clean.parent().unwrap_or(Path::new("/")))?;
     File::create(&clean).map(drop)
+}
+
+/// Makes sure that no run ever has two supervisors: an agent that was killed may have left one that is starting.
+fn lock(dir: &Path) -> io::Result<File> {
+    let file = File::create(dir.join(Order::LOCK))?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
 }
 
 fn listen(dir: &Path) -> io::Result<UnixListener> {

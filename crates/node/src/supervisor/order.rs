@@ -31,6 +31,8 @@ impl Order {
     pub const SOCKET: &str = "sock";
     /// Name of the file with the supervisor's process number, as the agent sees it.
     pub const PID: &str = "pid";
+    /// Name of the file that is locked as long as a supervisor of the run lives, from before anything else.
+    pub const LOCK: &str = "lock";
     /// Name of the [`Record`] in the run's directory.
     pub const RECORD: &str = "record.json";
 }

@@ -24,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Case)> {
         life::restarts_and_exit_codes,
         life::readiness_follows_the_probe,
         life::pods_survive_their_agent,
+        ends::agents_that_crash_while_pods_start,
         ends::grace_hooks_and_kills,
         ends::nothing_of_a_pod_survives_it,
         ends::supervisors_that_are_killed,

@@ -61,6 +61,7 @@ impl Task {
             uid: meta.uid.clone(),
             addresses: addresses.clone().unwrap_or_default(),
             network: network.clone(),
+            connected: host,
         };
         let (shared, sender, dir) = (self.shared.clone(), self.sender.clone(), self.dir.clone());
         self.seen.network = Network::Connecting;
@@ -70,7 +71,10 @@ impl Task {
                 dir.save(&kept).map_err(|e| format!("cannot write the Pod's state: {e}"))?;
                 let Some(name) = network else { return Ok(shared.config.namespace.clone()) };
                 let made = shared.network.connect(&name, &link_name(&kept.uid), &addresses);
-                made.map_err(|e| e.to_string())
+                let made = made.map_err(|e| e.to_string())?;
+                dir.save(&Kept { connected: true, ..kept.clone() })
+                    .map_err(|e| format!("cannot write the Pod's state: {e}"))?;
+                Ok(made)
             });
             if made.is_err() && !host {
                 shared.network.release(&kept.addresses);

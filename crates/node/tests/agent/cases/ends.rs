@@ -85,3 +85,21 @@ pub async fn forced_deletion() -> Outcome {
     let pod = world.create("forced", json!({"containers": [echo(8080)]}));
     world.until(&pod, "readiness", is_ready).await.map(drop)
 }
+
+/// Wherever in the start of a Pod its agent is struck, the next one brings it up, and only once.
+pub async fn agents_that_crash_while_pods_start() -> Outcome {
+    let mut world = World::new();
+    for round in 0..12u64 {
+        let name = format!("round{round}");
+        let seconds = 14_142_000 + round;
+        let pod = world.create(&name, json!({"containers": [shell(&format!("exec sleep {seconds}"))]}));
+        tokio::time::sleep(Duration::from_millis(round * 3)).await;
+        world.crash().await;
+        world.start();
+        let now = world.until(&pod, "readiness", is_ready).await?;
+        assert_eq!(container(&now, 0)["restartCount"], 0, "round {round}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(processes(&format!("sleep {seconds}")).len(), 1, "round {round}");
+    }
+    Ok(())
+}
