@@ -1,3 +1,5 @@
+//! Paths and what they mean, as a table; arbitrary paths never panic.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Certificates: made once, kept, made anew when they no longer fit.
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;

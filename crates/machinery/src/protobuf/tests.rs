@@ -1,3 +1,5 @@
+//! Bodies as stock clients encode them, and damaged ones.
+
 use portway_api::schema::schema;
 use proptest::prelude::*;
 use serde_json::json;

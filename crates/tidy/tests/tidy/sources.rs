@@ -9,6 +9,9 @@ use crate::{report, root};
 /// Crates that make system calls of their own; each `unsafe` there has a SAFETY sentence.
 const SYSCALL_CRATES: &[&str] = &["netns", "nftables", "proxy", "node"];
 
+/// Pure code that hashes all the same: it looks keys up and never iterates, which its own head says.
+const LOOKUP_ONLY: &[&str] = &["crates/dns/src/zone/mod.rs", "crates/dns/src/zone/pods.rs"];
+
 /// No file is longer; most stay under 400.
 const MAX_LINES: usize = 500;
 
@@ -133,7 +136,8 @@ fn files_stay_small() {
 #[test]
 fn unsafe_is_named_and_explained() {
     let mut violations = Vec::new();
-    for source in sources() {
+    // This file names the words it looks for.
+    for source in sources().into_iter().filter(|s| s.krate != "tidy") {
         let is_root =
             ["lib.rs", "main.rs"].iter().any(|f| source.path.ends_with(format!("{}/src/{f}", source.krate)));
         let syscalls = SYSCALL_CRATES.contains(&source.krate.as_str());
