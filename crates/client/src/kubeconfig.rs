@@ -101,8 +101,9 @@ impl KubeConfig {
     /// # Errors
     /// [`Error::Config`], naming the field.
     pub fn parse(text: &str, base: &Path, context: Option<&str>) -> Result<Self, Error> {
-        let file: File =
-            serde_saphyr::from_str(text).map_err(|e| config(format!("not a kubeconfig: {e}")))?;
+        // No excerpts of the text in errors: it holds secrets.
+        let file: File = serde_saphyr::from_str(text)
+            .map_err(|e| config(format!("not a kubeconfig: {}", e.without_snippet())))?;
         let name = context.unwrap_or(&file.current_context);
         if name.is_empty() {
             return Err(config("no current-context is set".to_owned()));

@@ -75,6 +75,8 @@ fn what_is_wrong_is_named() {
     check("{}", None, "no current-context");
     check("contexts: 3", None, "not a kubeconfig");
     check(&TEXT.replace("Q0E=", "\"?\""), None, "certificate-authority-data: not base64");
+    let secret = KubeConfig::parse("users: [{user: {token: [hidden]}}]", Path::new("."), None).unwrap_err();
+    assert!(!secret.to_string().contains("hidden"), "{secret}");
     let missing = KubeConfig::load(Path::new("/nowhere/config")).unwrap_err().to_string();
     assert!(missing.contains("/nowhere/config"), "{missing}");
 }
