@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use portway_machinery::status::{Status, Subject};
 
 use crate::media::{self, Form};
+use crate::options::WriteOptions;
 use crate::path::Target;
 use crate::query::Query;
 use crate::resource::Resource;
@@ -42,6 +43,22 @@ impl<'a> Call<'a> {
     /// Media type of the body, without parameters.
     pub(crate) fn content_type(&self) -> String {
         media::content_type(self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()))
+    }
+
+    /// The part of `User-Agent` that names the program; `unknown` without one.
+    pub(crate) fn agent(&self) -> &str {
+        let agent = self.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let name = agent.split('/').next().unwrap_or_default();
+        let end = name.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 128).last();
+        match name.get(..end.unwrap_or(0)) {
+            Some(name) if !name.is_empty() => name,
+            _ => "unknown",
+        }
+    }
+
+    /// Whom the fields a request changes belong to.
+    pub(crate) fn manager<'m>(&'m self, options: &'m WriteOptions) -> &'m str {
+        if options.manager.is_empty() { self.agent() } else { &options.manager }
     }
 
     /// Adds a `Warning` header to the answer.

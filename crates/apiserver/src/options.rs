@@ -141,6 +141,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// What becomes of unknown fields.
     pub validation: FieldValidation,
+    /// `fieldManager`; empty when unset.
+    pub manager: String,
     /// `force` of an apply.
     pub force: Option<bool>,
 }
@@ -165,7 +167,7 @@ impl WriteOptions {
         if !errors.is_empty() {
             return Err(Status::invalid_options(kind, &errors));
         }
-        Ok(Self { dry_run, validation, force: query.flag("force") })
+        Ok(Self { dry_run, validation, manager: manager.to_owned(), force: query.flag("force") })
     }
 }
 

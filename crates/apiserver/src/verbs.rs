@@ -3,6 +3,7 @@
 //! What differs between kinds comes from the registry; what a Service additionally needs (addresses and
 //! ports) from the ledger.
 
+pub(crate) mod apply;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;

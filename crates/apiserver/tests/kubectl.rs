@@ -169,6 +169,42 @@ fn apply_get_describe() {
 }
 
 #[test]
+fn server_side_apply() {
+    let cluster = Cluster::start();
+    let apply = "apply --server-side --field-manager=one -f -";
+    assert_eq!(cluster.pipe(apply, MANIFEST), "service/my-service serverside-applied\n");
+    let version = "get svc my-service -o jsonpath={.metadata.resourceVersion}";
+    let before = cluster.run(version);
+    cluster.pipe(apply, MANIFEST);
+    assert_eq!(cluster.run(version), before);
+
+    let other = MANIFEST.replace("sessionAffinity: ClientIP", "sessionAffinity: None");
+    let two = "apply --server-side --field-manager=two -f -";
+    let error = cluster.fail(two, &other);
+    assert!(
+        error.contains("Apply failed with 1 conflict: conflict with \"one\": .spec.sessionAffinity"),
+        "{error}"
+    );
+    cluster.pipe(&format!("{two} --force-conflicts"), &other);
+    let affinity = "get svc my-service -o jsonpath={.spec.sessionAffinity}";
+    assert_eq!(cluster.run(affinity), "None");
+    let less = MANIFEST.replace("    description: the front door of my-app\n", "");
+    cluster.pipe(apply, &less.replace("sessionAffinity: ClientIP", "sessionAffinity: None"));
+    cluster.pipe(two, &less.replace("sessionAffinity: ClientIP", "sessionAffinity: None"));
+    assert_eq!(cluster.run("get svc my-service -o jsonpath={.metadata.annotations}"), "");
+
+    // From client-side apply to server-side apply and back.
+    assert_eq!(cluster.pipe("apply -f -", DEPLOYMENT), "deployment.apps/web created\n");
+    let image = DEPLOYMENT.replace("image: none", "image: some");
+    cluster.pipe("apply --server-side -f -", &image);
+    cluster.pipe("apply -f -", &image);
+    assert_eq!(cluster.pipe("apply -f -", &image), "deployment.apps/web unchanged\n");
+    assert!(
+        cluster.fail("apply --server-side -f -", &image.replace("replicas", "replicaz")).contains("replicaz")
+    );
+}
+
+#[test]
 fn change_and_delete() {
     let cluster = Cluster::start();
     cluster.pipe("apply -f -", MANIFEST);

@@ -1,6 +1,7 @@
 //! POST to a collection, and whatever else makes a new object.
 
 use portway_api::schema::schema;
+use portway_machinery::apply::{self, Writer};
 use portway_machinery::decode::{self, Expected, Format};
 use portway_machinery::meta;
 use portway_machinery::protobuf;
@@ -18,11 +19,6 @@ use crate::shape;
 
 /// Names tried for `generateName`.
 const ATTEMPTS: usize = 8;
-/// Generated names end in this many characters of [`ALPHABET`].
-const SUFFIX: usize = 5;
-const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-/// Longest part of `generateName` that is used.
-const PREFIX: usize = 58;
 /// Largest object, encoded.
 const MAX_OBJECT: usize = 3 << 19;
 
@@ -59,10 +55,16 @@ pub(crate) fn decode_body(
 }
 
 /// Makes the object: everything from the namespace check to the write. Answers it as stored.
-pub(crate) async fn insert(
+pub(crate) async fn insert(call: &Call<'_>, object: Value, options: &WriteOptions) -> Result<Value, Status> {
+    insert_as(call, object, options, false).await
+}
+
+/// The same; an `applied` object already says whom its fields belong to.
+pub(crate) async fn insert_as(
     call: &Call<'_>,
     mut object: Value,
     options: &WriteOptions,
+    applied: bool,
 ) -> Result<Value, Status> {
     let (server, resource, kind) = (call.server, call.resource, call.resource.kind);
     server.fresh().await?;
@@ -71,9 +73,14 @@ pub(crate) async fn insert(
         return Err(Status::bare("resourceVersion should not be set on objects to be created"));
     }
     meta::remove(&mut object, "resourceVersion");
-    meta::remove(&mut object, "managedFields");
     admit(call, &object)?;
     kind.default(&mut object);
+    if !applied {
+        meta::remove(&mut object, "managedFields");
+        let now = now_text();
+        let writer = Writer { manager: call.manager(options), subresource: "", now: &now };
+        apply::track_update(schema(), kind, None, &mut object, &writer);
+    }
     if kind.kind == "Ingress" {
         fill_ingress_class(call, &mut object);
     }
@@ -85,7 +92,7 @@ pub(crate) async fn insert(
     let generated = meta::name(&object).is_empty() && !prefix.is_empty();
     for _ in 0..ATTEMPTS {
         if generated {
-            meta::set(&mut object, "name", generate(&prefix));
+            meta::set(&mut object, "name", meta::generated_name(&prefix, fastrand::u64(..)));
         }
         let mut object = object.clone();
         kind.strategy.named(&mut object);
@@ -169,13 +176,4 @@ fn fill_ingress_class(call: &Call<'_>, ingress: &mut Value) {
     let objects = call.server.cache.snapshot(classes, &classes.prefix).objects;
     let classes: Vec<Value> = objects.iter().map(|class| class.value()).collect();
     portway_api::kinds::ingress::fill_default_class(ingress, &classes);
-}
-
-fn generate(prefix: &str) -> String {
-    let end = prefix.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= PREFIX).last();
-    let mut name = prefix.get(..end.unwrap_or(0)).unwrap_or_default().to_owned();
-    for _ in 0..SUFFIX {
-        name.push(fastrand::choice(ALPHABET).map_or('x', |b| char::from(*b)));
-    }
-    name
 }

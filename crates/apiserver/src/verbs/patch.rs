@@ -13,12 +13,14 @@ use crate::call::Call;
 use crate::media;
 use crate::options::WriteOptions;
 use crate::shape;
+use crate::verbs;
 use crate::verbs::update::{self, Part};
-
-const APPLY: &str = "application/apply-patch+yaml";
 
 pub(crate) async fn run(call: &Call<'_>, part: Part) -> Result<Answer, Status> {
     let options = WriteOptions::parse(call.query, "PatchOptions")?;
+    if call.content_type() == verbs::apply::APPLY {
+        return verbs::apply::run(call, part, &options).await;
+    }
     let patch = read(call, &options)?;
     let make = |old: &Value| apply(call, &options, &patch, call.resource.kind.schema, old);
     let outcome = update::modify(call, part, &options, &make, None).await?;
@@ -28,9 +30,6 @@ pub(crate) async fn run(call: &Call<'_>, part: Part) -> Result<Answer, Status> {
 /// Reads the body of a PATCH.
 pub(crate) fn read(call: &Call<'_>, options: &WriteOptions) -> Result<Patch, Status> {
     let media = call.content_type();
-    if media == APPLY {
-        return Err(Status::unsupported_media_type(&media::PATCHES[..3]));
-    }
     if options.force.is_some() {
         let error = FieldError::forbidden("force", "may not be specified for non-apply patch");
         return Err(Status::invalid_options("PatchOptions", &[error]));

@@ -1,6 +1,8 @@
 //! PUT, and the loop that every change of an existing object goes through.
 
 use portway_api::field::FieldError;
+use portway_api::schema::schema;
+use portway_machinery::apply::{self, Writer};
 use portway_machinery::meta;
 use portway_machinery::status::Status;
 use portway_store::{Guard, Op, Txn};
@@ -10,6 +12,7 @@ use crate::answer::Answer;
 use crate::cache::Cached;
 use crate::call::Call;
 use crate::options::WriteOptions;
+use crate::server::now_text;
 use crate::shape;
 use crate::verbs::create;
 
@@ -27,6 +30,18 @@ pub(crate) enum Part {
     Finalizers,
     /// The node of a Pod; what else changes is the server's own doing.
     Binding,
+}
+
+impl Part {
+    /// Name of the subresource; empty for the object itself.
+    pub(crate) fn subresource(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Status => "status",
+            Self::Finalizers => "finalize",
+            Self::Binding => "binding",
+        }
+    }
 }
 
 /// What became of a change.
@@ -119,18 +134,18 @@ async fn attempt(
         return Err(other_uid(call, wanted, meta::uid(&old)));
     }
     meta::set(&mut new, "resourceVersion", meta::resource_version(&old));
-    keep_managed_fields(&mut new, &old);
-
     let mut grant = crate::allocate::Grant::default();
     let errors = match part {
         Part::Whole => {
             kind.default(&mut new);
+            track(call, part, options, &mut new, &old);
             grant = server.ledger.update(server, resource, &mut new, &old, options.dry_run)?;
             kind.prepare_update(&mut new, &old);
             kind.strategy.validate_update(&new, &old)
         }
         Part::Status => {
             kind.default(&mut new);
+            track(call, part, options, &mut new, &old);
             kind.prepare_status_update(&mut new, &old);
             kind.strategy.validate_status_update(&new, &old)
         }
@@ -229,16 +244,12 @@ fn other_uid(call: &Call<'_>, wanted: &str, actual: &str) -> Status {
     Status::conflict(call.subject(&call.target.name), &why)
 }
 
-/// Absent managed fields mean "as they were"; an empty list clears them.
-fn keep_managed_fields(new: &mut Value, old: &Value) {
-    let sent = new.get("metadata").and_then(|m| m.get("managedFields"));
-    if sent.is_some_and(|list| !list.is_null()) {
+/// Records whom the changed fields belong to; an applied object already says so.
+fn track(call: &Call<'_>, part: Part, options: &WriteOptions, new: &mut Value, old: &Value) {
+    if call.content_type() == crate::verbs::apply::APPLY {
         return;
     }
-    match old.get("metadata").and_then(|m| m.get("managedFields")) {
-        Some(list) => meta::set(new, "managedFields", list.clone()),
-        None => {
-            meta::remove(new, "managedFields");
-        }
-    }
+    let now = now_text();
+    let writer = Writer { manager: call.manager(options), subresource: part.subresource(), now: &now };
+    apply::track_update(schema(), call.resource.kind, Some(old), new, &writer);
 }
