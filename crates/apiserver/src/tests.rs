@@ -1,5 +1,6 @@
 //! The server in process over the memory engine.
 
+mod apply;
 mod https;
 mod lab;
 mod lifecycle;
