@@ -99,7 +99,7 @@ impl Controller for Deployments {
         let old = sets.into_iter().filter(|s| new.is_none_or(|n| n.metadata.uid != s.metadata.uid)).collect();
         let rollout = Rollout { deployment, new, old };
         if deployment.metadata.deletion_timestamp.is_none() {
-            progress(&rollout, snapshot, now, &mut plan);
+            progress(&rollout, snapshot, &mut plan);
         }
         status::update(&rollout, now, &mut plan);
         plan
@@ -128,7 +128,7 @@ fn touch_owners(set: &ReplicaSet, snapshot: &Snapshot, dirty: &mut Dirty) {
 }
 
 /// One step of the way to the current template and number.
-fn progress(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &mut Plan) {
+fn progress(rollout: &Rollout<'_>, snapshot: &Snapshot, plan: &mut Plan) {
     if rollout.deployment.spec.paused || scale::is_due(rollout) {
         scale::all(rollout, plan);
         if rollout.deployment.spec.paused {
@@ -137,9 +137,9 @@ fn progress(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &m
         return;
     }
     if rollout.is_recreate() {
-        recreate(rollout, snapshot, now, plan);
+        recreate(rollout, snapshot, plan);
     } else {
-        rolling::step(rollout, now, plan);
+        rolling::step(rollout, plan);
     }
     if plan.writes.is_empty() && status::is_complete(rollout) {
         revision::clean_up(rollout, plan);
@@ -147,7 +147,7 @@ fn progress(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &m
 }
 
 /// First the old Pods go, then the new ones come.
-fn recreate(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &mut Plan) {
+fn recreate(rollout: &Rollout<'_>, snapshot: &Snapshot, plan: &mut Plan) {
     for set in rollout.old.iter().filter(|s| replicas(s) > 0) {
         scale::to(rollout, set, 0, plan);
     }
@@ -155,7 +155,7 @@ fn recreate(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &m
         return;
     }
     match rollout.new {
-        None => create_new(rollout, rollout.wanted(), snapshot_names(rollout), now, plan),
+        None => create_new(rollout, rollout.wanted(), plan),
         Some(set) => {
             revision::adjust(rollout, set, plan);
             if plan.writes.is_empty() && replicas(set) != rollout.wanted() {
@@ -163,10 +163,6 @@ fn recreate(rollout: &Rollout<'_>, snapshot: &Snapshot, now: Timestamp, plan: &m
             }
         }
     }
-}
-
-fn snapshot_names<'a>(rollout: &'a Rollout<'_>) -> Vec<&'a str> {
-    rollout.old.iter().map(|s| s.metadata.name.as_str()).collect()
 }
 
 fn has_pods(set: &ReplicaSet, snapshot: &Snapshot) -> bool {
@@ -180,27 +176,22 @@ fn replicas(set: &ReplicaSet) -> i32 {
 
 /// Creates the ReplicaSet of the current template. If its name is taken by another template, the collision is
 /// counted instead, which leads to another name.
-fn create_new(rollout: &Rollout<'_>, replicas: i32, taken: Vec<&str>, now: Timestamp, plan: &mut Plan) {
+fn create_new(rollout: &Rollout<'_>, replicas: i32, plan: &mut Plan) {
     let deployment = rollout.deployment;
     let hash = template::hash(&deployment.spec.template, deployment.status.collision_count);
     let name = format!("{}-{hash}", deployment.metadata.name);
-    if taken.contains(&name.as_str()) {
+    if rollout.old.iter().any(|set| set.metadata.name == name) {
         let count = deployment.status.collision_count.unwrap_or_default() + 1;
         let patch = json!({"status": {"collisionCount": count}});
         plan.writes.push(Write::of::<Deployment>(deployment.key(), Action::MergePatch(patch)).on("status"));
         return;
     }
-    let body = template::replica_set(
-        deployment,
-        &name,
-        &hash,
-        replicas,
-        revision::annotations_for_new(rollout, replicas),
-    );
+    let body =
+        template::replica_set(deployment, &name, &hash, replicas, revision::annotations_for_new(rollout));
     let key = ObjectKey::new(&deployment.metadata.namespace, &name);
     plan.writes.push(Write::of::<ReplicaSet>(key, Action::Create(body)));
     plan.notes.push(note(deployment, format!("Scaled up replica set {name} from 0 to {replicas}")));
-    status::created(rollout, &name, now, plan);
+    revision::number(rollout, revision::next(rollout), plan);
 }
 
 fn note(deployment: &Deployment, message: String) -> Note {

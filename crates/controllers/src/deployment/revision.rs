@@ -29,7 +29,7 @@ pub fn of(set: &ReplicaSet) -> i64 {
 }
 
 /// The number the current template should have.
-fn next(rollout: &Rollout<'_>) -> i64 {
+pub fn next(rollout: &Rollout<'_>) -> i64 {
     rollout.old.iter().map(|set| of(set)).max().unwrap_or_default() + 1
 }
 
@@ -39,7 +39,7 @@ fn copied(deployment: &Deployment) -> BTreeMap<String, String> {
 }
 
 /// Annotations of a ReplicaSet to be made.
-pub fn annotations_for_new(rollout: &Rollout<'_>, _replicas: i32) -> BTreeMap<String, String> {
+pub fn annotations_for_new(rollout: &Rollout<'_>) -> BTreeMap<String, String> {
     let mut annotations = copied(rollout.deployment);
     annotations.insert(REVISION.to_owned(), next(rollout).to_string());
     annotations.extend(scale::annotations(rollout));

@@ -1,10 +1,9 @@
 //! Rolling update: new Pods come as far as the surge allows, old ones go as far as availability allows.
 
-use jiff::Timestamp;
 use portway_api::types::apps::ReplicaSet;
 use portway_api::types::meta::IntOrString;
 
-use super::{Rollout, create_new, replicas, revision, scale, snapshot_names};
+use super::{Rollout, create_new, replicas, revision, scale};
 use crate::plan::Plan;
 
 /// How far a rollout may go from the number wanted.
@@ -46,9 +45,9 @@ fn resolve(value: &IntOrString, of: i32, up: bool) -> i32 {
 }
 
 /// One step: up if there is room above, else down if there is room below.
-pub fn step(rollout: &Rollout<'_>, now: Timestamp, plan: &mut Plan) {
+pub fn step(rollout: &Rollout<'_>, plan: &mut Plan) {
     let Some(new) = rollout.new else {
-        create_new(rollout, new_size(rollout, 0), snapshot_names(rollout), now, plan);
+        create_new(rollout, new_size(rollout, 0), plan);
         return;
     };
     revision::adjust(rollout, new, plan);

@@ -10,7 +10,7 @@ use portway_client::{Action, Write};
 use serde_json::{Value, json};
 
 use super::rolling::limits;
-use super::{Rollout, replicas, revision};
+use super::{Rollout, replicas};
 use crate::plan::Plan;
 
 /// Every Pod is of the current template and available, and no other is left.
@@ -21,8 +21,6 @@ pub fn is_complete(rollout: &Rollout<'_>) -> bool {
         && status.replicas == wanted
         && status.available_replicas == wanted
         && rollout.new.is_some()
-        && rollout.deployment.metadata.generation
-            <= rollout.deployment.status.observed_generation.max(status.observed_generation)
 }
 
 /// Writes the status if it changed.
@@ -31,12 +29,6 @@ pub fn update(rollout: &Rollout<'_>, now: Timestamp, plan: &mut Plan) {
     available(rollout, &mut status, now);
     progressing(rollout, &mut status, now, plan);
     write(rollout, &status, plan);
-}
-
-/// Notes that the ReplicaSet of a new template was made, with its number on the Deployment.
-pub fn created(rollout: &Rollout<'_>, _name: &str, _now: Timestamp, plan: &mut Plan) {
-    let next = rollout.old.iter().map(|set| revision::of(set)).max().unwrap_or_default() + 1;
-    revision::number(rollout, next, plan);
 }
 
 fn counts(rollout: &Rollout<'_>) -> DeploymentStatus {

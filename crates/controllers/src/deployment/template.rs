@@ -25,24 +25,15 @@ fn canonical(template: &Value) -> Value {
     copy
 }
 
-/// Removes nulls and empty objects and lists.
+/// Removes nulls and empty lists; empty objects stay, since some of them mean something (`emptyDir: {}`).
 fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.values_mut().for_each(strip);
-            map.retain(|_, v| !is_void(v));
+            map.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|list| !list.is_empty()));
         }
         Value::Array(list) => list.iter_mut().for_each(strip),
         _ => {}
-    }
-}
-
-fn is_void(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        // An empty emptyDir or exec says something; it is kept by name elsewhere, but never as the only difference.
-        Value::Array(list) => list.is_empty(),
-        _ => false,
     }
 }
 
