@@ -3,6 +3,7 @@
 //! Operations come in an order in which every prefix is safe: what others refer to comes before them and
 //! goes after them, endpoints come before the fronts that need them, hooks come last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use portway_base::IpFamily;
@@ -238,6 +239,11 @@ fn gone_elements(name: &str, have: &Set, want: &Set, ops: &mut Vec<Op>) {
     push_elements(name, &Arc::new(have.spec.clone()), gone, Vec::new(), ops);
 }
 
+/// Elements in one operation: small enough that a socket with little room can take it.
+const CHUNK: usize = 512;
+
+/// Removes and adds elements. An element that changes goes and comes in neighbouring operations, so that it is
+/// not missed for long where one transaction cannot take all.
 pub(crate) fn push_elements(
     set: &str,
     spec: &Arc<SetSpec>,
@@ -245,10 +251,30 @@ pub(crate) fn push_elements(
     new: Vec<(Key, Entry)>,
     ops: &mut Vec<Op>,
 ) {
-    if !gone.is_empty() {
-        ops.push(Op::DeleteElements { set: set.to_owned(), spec: spec.clone(), elements: gone });
-    }
-    if !new.is_empty() {
-        ops.push(Op::AddElements { set: set.to_owned(), spec: spec.clone(), elements: new });
+    let delete =
+        |elements: Vec<Key>| Op::DeleteElements { set: set.to_owned(), spec: spec.clone(), elements };
+    let add = |elements: &[(Key, Entry)]| Op::AddElements {
+        set: set.to_owned(),
+        spec: spec.clone(),
+        elements: elements.to_vec(),
+    };
+    let comes: BTreeSet<&Key> = new.iter().map(|(key, _)| key).collect();
+    // Ranges that go may overlap any that come.
+    let (again, leaving): (BTreeSet<Key>, Vec<Key>) = match spec.interval {
+        true => (BTreeSet::new(), gone),
+        false => {
+            let (again, leaving): (Vec<Key>, Vec<Key>) =
+                gone.into_iter().partition(|key| comes.contains(key));
+            (again.into_iter().collect(), leaving)
+        }
+    };
+    ops.extend(leaving.chunks(CHUNK).map(|keys| delete(keys.to_vec())));
+    for elements in new.chunks(CHUNK) {
+        let changing: Vec<Key> =
+            elements.iter().map(|(key, _)| key).filter(|key| again.contains(*key)).cloned().collect();
+        if !changing.is_empty() {
+            ops.push(delete(changing));
+        }
+        ops.push(add(elements));
     }
 }

@@ -197,36 +197,36 @@ impl Nftables {
         Ok(handles)
     }
 
-    /// As many operations as there is room for, and their messages.
+    /// As many operations as there is room for (at least one), and their messages.
     fn batch(&mut self, ops: &[(IpFamily, Op)]) -> (usize, Vec<u8>) {
+        // Of an operation with elements, about this much; of any other, one message.
+        const ELEMENT: usize = 200;
+        const MESSAGE: usize = 2048;
+        const END: usize = 32;
+        let guess = |op: &Op| match op {
+            Op::AddElements { elements, .. } => elements.len() * ELEMENT,
+            Op::DeleteElements { elements, .. } => elements.len() * ELEMENT,
+            _ => 0,
+        };
+        let wanted = ops.iter().map(|(_, op)| MESSAGE + guess(op)).sum();
+        let room = self.socket.room(wanted).saturating_sub(END);
         let first = self.socket.sequence();
         let mut w = Writer::new();
         codec::batch_begin(&mut w, first, self.generation);
-        let mut ends = Vec::new();
-        for (index, (family, op)) in ops.iter().enumerate() {
-            let last = index + 1 == ops.len();
-            codec::encode(&mut w, *family, op, first + 1 + index as u32, last);
-            ends.push(w.len());
-        }
-        let mut count = ops.len();
-        let room = self.socket.room(w.len() + 64);
-        let mut bytes = w.into_bytes();
-        if bytes.len() + 64 > room {
-            let fit = ends.iter().take_while(|end| **end + 64 <= room).count();
-            if fit < count && fit > 0 {
-                return self.batch(&ops[..fit]);
+        let (mut count, mut last) = (0, 0);
+        for (family, op) in ops {
+            let end = w.len();
+            codec::encode(&mut w, *family, op, self.socket.sequence());
+            if w.len() > room && count > 0 {
+                w.truncate(end);
+                break;
             }
-            count = fit.max(1).min(count);
-            bytes.truncate(ends.get(count - 1).copied().unwrap_or(bytes.len()));
+            count += 1;
+            last = w.message_start();
         }
-        let mut end = Writer::new();
-        codec::batch_end(&mut end, first + 1 + count as u32);
-        bytes.extend(end.into_bytes());
-        // Numbers were given to all operations.
-        for _ in 0..=count {
-            self.socket.sequence();
-        }
-        (count, bytes)
+        w.acknowledge(last);
+        codec::batch_end(&mut w, self.socket.sequence());
+        (count, w.into_bytes())
     }
 
     fn transact(&mut self, ops: &[(IpFamily, Op)], batch: &[u8]) -> Result<(), CommitError> {

@@ -51,6 +51,8 @@ pub(crate) struct Worker<D> {
     /// When to compare everything next.
     compare_at: Instant,
     compared: Instant,
+    /// How long the last comparison took.
+    comparing: Duration,
 }
 
 impl<D: Driver> Worker<D> {
@@ -81,6 +83,7 @@ impl<D: Driver> Worker<D> {
             backoff: BACKOFF.0,
             compare_at: Instant::now(),
             compared: Instant::now(),
+            comparing: Duration::ZERO,
         }
     }
 
@@ -112,7 +115,7 @@ impl<D: Driver> Worker<D> {
     fn take(&mut self, message: Message) {
         match message {
             Message::Foreign => {
-                let soonest = self.compared + REST;
+                let soonest = self.compared + REST.max(self.comparing * 4);
                 self.compare_at = self.compare_at.min(soonest.max(Instant::now()));
             }
             Message::Update(update) => {
@@ -170,6 +173,7 @@ impl<D: Driver> Worker<D> {
                         info!("repaired {} objects that somebody else had changed", done.changes);
                     }
                     self.compared = Instant::now();
+                    self.comparing = start.elapsed();
                     self.compare_at = self.compared + self.audit;
                 } else {
                     Metrics::add(&self.metrics.partial_syncs, 1);

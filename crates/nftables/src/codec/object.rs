@@ -3,7 +3,7 @@
 use portway_base::IpFamily;
 
 use super::expr::{decode_expr, encode_expr};
-use super::wire::{ACK, APPEND, Attributes, CREATE, DUMP, Head, Message, Writer};
+use super::wire::{APPEND, Attributes, CREATE, DUMP, Head, Message, Writer};
 use super::{
     SUBSYSTEM, comment, decode_elements, encode_add, encode_delete, family_number, kind, read_comment,
 };
@@ -31,11 +31,10 @@ pub fn batch_end(w: &mut Writer, sequence: u32) {
 }
 
 /// The messages of one operation; all carry its sequence number.
-pub fn encode(w: &mut Writer, family: IpFamily, op: &Op, sequence: u32, ack: bool) {
-    let flags = if ack { ACK } else { 0 };
+pub fn encode(w: &mut Writer, family: IpFamily, op: &Op, sequence: u32) {
     let head = |kind: u8, more| Head {
         kind: message(kind),
-        flags: flags | more,
+        flags: more,
         sequence,
         family: family_number(family),
         resource: 0,

@@ -54,6 +54,25 @@ impl Writer {
         self.bytes.len() - self.start
     }
 
+    /// Cuts off what was written after the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+
+    /// Where the current message starts.
+    pub fn message_start(&self) -> usize {
+        self.start
+    }
+
+    /// Asks for an acknowledgement of the message that starts there.
+    pub fn acknowledge(&mut self, start: usize) {
+        if let Some(flags) = self.bytes.get_mut(start + 6..start + 8) {
+            let [a, b] = ACK.to_ne_bytes();
+            flags[0] |= a;
+            flags[1] |= b;
+        }
+    }
+
     /// One nfnetlink message: header, family header, and what `fill` adds.
     pub fn message(&mut self, head: Head, fill: impl FnOnce(&mut Self)) {
         self.start = self.bytes.len();

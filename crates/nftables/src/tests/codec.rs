@@ -11,7 +11,7 @@ use super::*;
 fn read(patch: &Patch) -> Image {
     let mut w = Writer::new();
     for (family, op) in &patch.ops {
-        encode(&mut w, *family, op, 1, false);
+        encode(&mut w, *family, op, 1);
     }
     let bytes = w.into_bytes();
     let mut image = Image::default();
@@ -56,7 +56,7 @@ proptest! {
         let patch = diff(&Image::default(), &render(&intent));
         let mut w = Writer::new();
         for (family, op) in &patch.ops {
-            encode(&mut w, *family, op, 1, false);
+            encode(&mut w, *family, op, 1);
         }
         let mut bytes = w.into_bytes();
         let at = at.index(bytes.len());
@@ -75,7 +75,7 @@ fn many_elements_take_several_messages() {
     let elements: Vec<_> = (0..5000).map(entry).collect();
     let op = Op::AddElements { set: "s".into(), spec: std::sync::Arc::new(spec), elements };
     let mut w = Writer::new();
-    encode(&mut w, portway_base::IpFamily::V4, &op, 1, false);
+    encode(&mut w, portway_base::IpFamily::V4, &op, 1);
     let bytes = w.into_bytes();
     assert!(messages(&bytes).all(|message| message.body.len() < 65_000));
     let read: usize = messages(&bytes)
