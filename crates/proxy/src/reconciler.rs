@@ -91,3 +91,126 @@ impl<D: Driver> Reconciler<D> {
         self.driver.cleanup()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::sync::Arc;
+
+    use portway_intent::FamilyIntent;
+    use portway_nftables::{Classes, Fake, Image, Patch};
+    use portway_resolve::{Input, NodeFacts, Settings};
+
+    use super::*;
+    use crate::bench::{service, slice};
+
+    /// A kernel in memory that can be tampered with and made to fail.
+    #[derive(Default)]
+    struct Kernel {
+        fake: Fake,
+        classes: Classes,
+        loads: u32,
+        /// Troubles to come, last first.
+        troubles: Vec<Trouble>,
+    }
+
+    impl Driver for Kernel {
+        type Backend = portway_nftables::Backend;
+
+        fn load(&mut self) -> Result<Image, Trouble> {
+            self.loads += 1;
+            self.classes = Classes::of(&self.fake.image);
+            Ok(self.fake.image.clone())
+        }
+
+        fn follow(
+            &mut self,
+            delta: &Delta,
+            now: (&FamilyIntent<Ipv4Addr>, &FamilyIntent<Ipv6Addr>),
+        ) -> Option<Patch> {
+            portway_nftables::patch(delta, now, &self.classes)
+        }
+
+        fn commit(&mut self, patch: &Patch) -> Result<(), Trouble> {
+            if let Some(trouble) = self.troubles.pop() {
+                return Err(trouble);
+            }
+            self.fake.commit(patch).map_err(|refused| Trouble::Stale(refused.to_string()))?;
+            self.classes.follow(patch);
+            Ok(())
+        }
+
+        fn cleanup(&mut self) -> Result<(), Trouble> {
+            self.fake = Fake::default();
+            Ok(())
+        }
+    }
+
+    fn start() -> (Reconciler<Kernel>, Resolver) {
+        let mut resolver = Resolver::new(Settings::default(), NodeFacts::default());
+        for n in 0..3 {
+            resolver.apply(Input::Service(Arc::new(service(n))));
+            resolver.apply(Input::Slice(Arc::new(slice(n, 0))));
+        }
+        let delta = resolver.commit().delta;
+        let mut reconciler = Reconciler::new(Kernel::default());
+        assert!(reconciler.sync(&delta, &resolver).unwrap().full);
+        (reconciler, resolver)
+    }
+
+    fn replace(resolver: &mut Resolver, round: u32) -> Delta {
+        resolver.apply(Input::Slice(Arc::new(slice(1, round))));
+        resolver.commit().delta
+    }
+
+    fn assert_right(reconciler: &Reconciler<Kernel>, resolver: &Resolver) {
+        assert_eq!(reconciler.driver.fake.image, portway_nftables::render(&resolver.intent()));
+    }
+
+    #[test]
+    fn changes_are_followed_without_looking() {
+        let (mut reconciler, mut resolver) = start();
+        for round in 1..5 {
+            let delta = replace(&mut resolver, round);
+            // One element goes, another comes.
+            assert_eq!(reconciler.sync(&delta, &resolver).unwrap(), Done { full: false, changes: 2 });
+        }
+        assert_eq!(reconciler.driver.loads, 1);
+        assert_right(&reconciler, &resolver);
+    }
+
+    #[test]
+    fn drift_leads_to_a_comparison() {
+        let (mut reconciler, mut resolver) = start();
+        reconciler.driver.fake.image.v4 = None;
+        let delta = replace(&mut resolver, 1);
+        assert!(reconciler.sync(&delta, &resolver).unwrap().full);
+        assert_right(&reconciler, &resolver);
+    }
+
+    #[test]
+    fn a_moving_target_is_aimed_at_again() {
+        let (mut reconciler, mut resolver) = start();
+        reconciler.driver.troubles = vec![Trouble::Stale("moved".into()); 3];
+        let delta = replace(&mut resolver, 1);
+        assert!(reconciler.sync(&delta, &resolver).unwrap().full);
+        assert_right(&reconciler, &resolver);
+        reconciler.driver.troubles = vec![Trouble::Stale("moved".into()); 20];
+        let delta = replace(&mut resolver, 2);
+        assert!(reconciler.sync(&delta, &resolver).is_err());
+    }
+
+    #[test]
+    fn what_a_failure_lost_is_made_up_for() {
+        let (mut reconciler, mut resolver) = start();
+        reconciler.driver.troubles = vec![Trouble::Unavailable("no memory".into())];
+        let delta = replace(&mut resolver, 1);
+        assert!(reconciler.sync(&delta, &resolver).is_err());
+        assert!(!reconciler.is_in_step());
+        assert_eq!(reconciler.sync(&Delta::default(), &resolver).unwrap(), Done { full: true, changes: 2 });
+        assert_right(&reconciler, &resolver);
+        reconciler.cleanup().unwrap();
+        assert_eq!(reconciler.driver.fake.image, Image::default());
+    }
+}

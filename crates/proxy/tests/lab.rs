@@ -5,6 +5,8 @@
 
 #[path = "lab/affinity.rs"]
 mod affinity;
+#[path = "lab/ask.rs"]
+mod ask;
 #[path = "lab/changes.rs"]
 mod changes;
 #[path = "lab/traffic.rs"]
