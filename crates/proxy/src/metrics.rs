@@ -12,7 +12,8 @@ pub struct Metrics {
     pub partial_syncs: AtomicU64,
     /// Attempts that failed.
     pub failures: AtomicU64,
-    /// Comparisons that found rules other than they should be, not counting the first.
+    /// Comparisons that found something to put right, not counting the first: changes by others, or chains that
+    /// no Service needs any more.
     pub repairs: AtomicU64,
     /// Objects that were changed in the kernel.
     pub changes: AtomicU64,

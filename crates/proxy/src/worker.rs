@@ -170,7 +170,10 @@ impl<D: Driver> Worker<D> {
                     // Changes that were on their way anyway are no repair.
                     if self.started && done.changes > 0 && outcome.delta.is_empty() {
                         Metrics::add(&self.metrics.repairs, 1);
-                        info!("repaired {} objects that somebody else had changed", done.changes);
+                        info!(
+                            "put right {} objects that were changed by others, or that nothing needs any more",
+                            done.changes
+                        );
                     }
                     self.compared = Instant::now();
                     self.comparing = start.elapsed();
