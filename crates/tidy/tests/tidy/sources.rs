@@ -110,7 +110,7 @@ fn pure_code_stays_pure() {
 fn pure_code_iterates_in_a_fixed_order() {
     let violations = sources()
         .iter()
-        .filter(|s| s.is_pure())
+        .filter(|s| s.is_pure() && !LOOKUP_ONLY.contains(&s.shown().as_str()))
         .flat_map(|s| lines_with(s, &["HashMap", "HashSet"]))
         .collect();
     report("iteration order may not reach an output: use BTreeMap", violations);
