@@ -110,24 +110,31 @@ fn mapped_by_child() -> Result<()> {
     Ok(())
 }
 
-/// Moves the calling process into the sandbox that process `pid` made. Call it while one thread runs.
+/// Moves the calling process into the sandbox that process `pid` made; into its processes go those that are
+/// started afterwards. Call it while one thread runs.
 ///
 /// # Errors
 /// `NotFound` when there is no such process, `Denied` when the sandbox is another user's.
 pub fn join(pid: u32) -> Result<()> {
-    for (kind, name) in [
+    let what = |name: &str| format!("step into the sandbox of process {pid} ({name})");
+    let kinds = [
         (LinkNameSpaceType::User, "user"),
-        (LinkNameSpaceType::Mount, "mnt"),
+        (LinkNameSpaceType::ProcessID, "pid"),
         (LinkNameSpaceType::Network, "net"),
-    ] {
-        let theirs = format!("/proc/{pid}/ns/{name}");
-        let what = || format!("step into the sandbox of process {pid} ({name})");
-        let identity = |path: &str| fs::metadata(path).map(|m| m.ino()).context(what);
+        (LinkNameSpaceType::Mount, "mnt"),
+    ];
+    // All are opened first: with the mounts, the numbers in /proc change.
+    let mut ways = Vec::new();
+    for (kind, name) in kinds {
+        let theirs = fs::File::open(format!("/proc/{pid}/ns/{name}")).context(|| what(name))?;
+        let identity = |file: io::Result<fs::Metadata>| file.map(|m| m.ino()).context(|| what(name));
         // The kernel refuses a move into the user namespace one is in already.
-        if identity(&theirs)? != identity(&format!("/proc/self/ns/{name}"))? {
-            let namespace = fs::File::open(&theirs).context(what)?;
-            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind)).context(what)?;
+        if identity(theirs.metadata())? != identity(fs::metadata(format!("/proc/self/ns/{name}")))? {
+            ways.push((kind, name, theirs));
         }
+    }
+    for (kind, name, namespace) in ways {
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(kind)).context(|| what(name))?;
     }
     Ok(())
 }

@@ -78,9 +78,17 @@ impl Note {
     }
 }
 
+/// When this process started; it may have another number in its own `/proc` than outside.
+pub fn own_start_time() -> Option<u64> {
+    started(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
 /// When a process started, in clock ticks since boot; `None` when there is no such process.
 pub fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn started(stat: &str) -> Option<u64> {
     // The command name stands in parentheses and may contain anything; the fields are counted after it.
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }

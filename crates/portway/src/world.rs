@@ -38,6 +38,8 @@ pub enum Place {
     Sandbox {
         /// Where the sandbox is noted.
         directory: PathBuf,
+        /// This process, as numbered outside.
+        pid: u32,
     },
 }
 
@@ -70,10 +72,9 @@ pub struct World {
     /// Kubeconfig of the administrator.
     pub kubeconfig: PathBuf,
     plane: ControlPlane,
-    agents: Vec<portway_node::NodeAgent>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
-    /// A sandbox's hosts and where it is noted.
+    /// A sandbox's hosts, and where it is noted.
     sandboxed: Option<(segment::Network, PathBuf)>,
 }
 
@@ -82,9 +83,9 @@ impl World {
     pub async fn start(place: Place, mut layout: Layout) -> anyhow::Result<Self> {
         let (nodes, sandboxed) = match place {
             Place::Machine => (vec![Node::of_this_machine(&layout)?], None),
-            Place::Sandbox { directory } => {
+            Place::Sandbox { directory, pid } => {
                 let (nodes, network) = sandbox_nodes(&mut layout)?;
-                (nodes, Some((network, directory)))
+                (nodes, Some((network, directory, pid)))
             }
         };
         let first = nodes.first().context("a world without nodes")?;
@@ -96,13 +97,11 @@ impl World {
         let listeners = std::mem::take(&mut layout.api);
         let plane =
             ControlPlane::start(&layout, listeners, advertise, logs.clone(), &mut tasks, &stopping).await?;
-        let mut agents = Vec::new();
         let mut sockets = Listeners::default();
         let mut answering = BTreeMap::new();
         for node in &nodes {
             let agent = node.start(&plane, &layout, &mut tasks, &stopping);
-            logs.add(&node.name, agent.clone());
-            agents.push(agent);
+            logs.add(&node.name, agent);
             for (udp, tcp) in node.dns_sockets().await? {
                 sockets.udp.push(udp);
                 sockets.tcp.push(tcp);
@@ -111,13 +110,13 @@ impl World {
         }
         start_dns(&layout, &plane, sockets, &mut tasks, &stopping)?;
         dns::publish(&plane.client("dns"), &dns::addresses(&layout.service_cidrs), &answering).await?;
-        if let Some((_, directory)) = &sandboxed {
-            let pid = std::process::id();
+        if let Some((_, directory, pid)) = &sandboxed {
             let hosts = nodes.iter().map(|n| n.name.clone()).chain([segment::OUTSIDE.to_owned()]).collect();
-            let started = sandbox::start_time(pid).context("cannot read this process's start time")?;
-            Note { pid, started, hosts, kubeconfig: layout.kubeconfig.clone() }.write(directory)?;
+            let started = sandbox::own_start_time().context("cannot read this process's start time")?;
+            Note { pid: *pid, started, hosts, kubeconfig: layout.kubeconfig.clone() }.write(directory)?;
         }
-        Ok(Self { kubeconfig: layout.kubeconfig, plane, agents, stop, tasks, sandboxed })
+        let sandboxed = sandboxed.map(|(network, directory, _)| (network, directory));
+        Ok(Self { kubeconfig: layout.kubeconfig, plane, stop, tasks, sandboxed })
     }
 
     /// A client without a socket, for `name`.
@@ -126,7 +125,7 @@ impl World {
     }
 
     /// Ends everything that runs here. On a machine the Pods and the rules stay, for the next start; of a sandbox
-    /// nothing stays.
+    /// nothing stays: its processes end with this one.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let finished = async { while self.tasks.join_next().await.is_some() {} };
@@ -134,11 +133,6 @@ impl World {
             tracing::warn!("some parts have not ended within 10 s");
         }
         if let Some((_network, directory)) = self.sandboxed {
-            for agent in &self.agents {
-                if let Err(error) = agent.stop_pods().await {
-                    tracing::warn!(%error, "cannot end the Pods of a node");
-                }
-            }
             if let Err(error) = std::fs::remove_dir_all(&directory) {
                 tracing::warn!(%error, directory = %directory.display(), "cannot remove the sandbox's note");
             }

@@ -78,7 +78,7 @@ async fn once(run: u32, samples: &mut Samples) -> anyhow::Result<()> {
     crate::demo::create_examples(&client).await?;
     settled(&client).await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    samples.rss.push(resident(subject.process.id())?);
+    samples.rss.push(resident(&subject.name)?);
     Ok(())
 }
 
@@ -155,8 +155,9 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// Resident memory of a process in MB.
-fn resident(pid: u32) -> anyhow::Result<f64> {
+/// Resident memory of a sandbox's process in MB.
+fn resident(name: &str) -> anyhow::Result<f64> {
+    let pid = sandbox::Note::read(&sandbox::directory(name)?).context("the sandbox is not noted")?.pid;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;

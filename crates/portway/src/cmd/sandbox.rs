@@ -112,18 +112,20 @@ fn step_in(args: &Exec) -> anyhow::Result<ExitCode> {
     let note = running(&args.name)?;
     let (program, arguments) = args.command.split_first().context("the command is missing")?;
     portway_netns::sandbox::join(note.pid).context("cannot step into the sandbox")?;
-    if note.hosts.contains(&args.target) {
+    let mut child = if note.hosts.contains(&args.target) {
         let mut command = portway_netns::Namespace::open(&args.target)?.command(program);
-        let error = std::os::unix::process::CommandExt::exec(command.args(arguments));
-        return Err(error).with_context(|| format!("cannot run {}", program.to_string_lossy()));
-    }
-    let (namespace, pod) = args.target.split_once('/').unwrap_or(("default", &args.target));
-    let mut command = std::process::Command::new(program);
-    command.args(arguments);
-    let status = world::spawn_in_pod(&up::state_dir(None, true), namespace, pod, &mut command)
-        .with_context(|| {
+        command
+            .args(arguments)
+            .spawn()
+            .with_context(|| format!("cannot run {}", program.to_string_lossy()))?
+    } else {
+        let (namespace, pod) = args.target.split_once('/').unwrap_or(("default", &args.target));
+        let mut command = std::process::Command::new(program);
+        command.args(arguments);
+        world::spawn_in_pod(&up::state_dir(None, true), namespace, pod, &mut command).with_context(|| {
             format!("{} is neither one of {} nor a Pod that runs", args.target, note.hosts.join(", "))
         })?
-        .wait()?;
+    };
+    let status = child.wait()?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }

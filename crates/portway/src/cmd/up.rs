@@ -139,7 +139,8 @@ pub fn prepare(args: &Args) -> anyhow::Result<(Place, Layout)> {
         }
         kubeconfig.get_or_insert_with(|| directory.join("kubeconfig"));
         portway_netns::sandbox::enter()?;
-        Place::Sandbox { directory }
+        let pid = portway_netns::sandbox::contain()?;
+        Place::Sandbox { directory, pid }
     } else {
         Place::Machine
     };

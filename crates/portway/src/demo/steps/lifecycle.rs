@@ -75,6 +75,8 @@ pub async fn readiness(tour: &mut Tour, scene: &Scene) -> anyhow::Result<()> {
         let moved = async || Ok(scene.ready_endpoints("balanced").await?.len() == endpoints);
         let took = scene.wait("the EndpointSlices follow the readiness probe", 10, moved).await?;
         tour.saw(format_args!("{name} is {switch} in the EndpointSlices after {} ms", took.as_millis()));
+        // The proxies follow the slices on their own; on a busy machine a moment later.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         let seen = tally(
             &scene.in_pod(tour, "client", &["probe", "http://balanced/", "-n", "90", "-o", "json"]).await?,
         )?;
