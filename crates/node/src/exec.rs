@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -29,14 +30,27 @@ pub fn spawn(state_dir: &Path, namespace: &str, pod: &str, command: &mut Command
     ];
     enter_before_exec(command, inside);
     command.current_dir("/");
-    // A process joins a PID namespace by being born into it: the thread it is born from goes first.
+    // A process joins a PID namespace by being born into it: who starts it goes first.
+    let mut start = || {
+        rustix::thread::move_into_link_name_space(processes.as_fd(), Some(LinkNameSpaceType::ProcessID))?;
+        command.spawn()
+    };
+    if has_moved() {
+        return start();
+    }
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            rustix::thread::move_into_link_name_space(processes.as_fd(), Some(LinkNameSpaceType::ProcessID))?;
-            command.spawn()
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        scope.spawn(start).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// This process starts its children in another PID namespace already, and so can start no thread; then `/proc`,
+/// if it is the other one's, does not know this process.
+fn has_moved() -> bool {
+    let of = |name: &str| fs::metadata(format!("/proc/self/ns/{name}")).map(|m| m.ino()).ok();
+    match (of("pid"), of("pid_for_children")) {
+        (Some(own), Some(children)) => own != children,
+        _ => true,
+    }
 }
 
 #[allow(unsafe_code)]
