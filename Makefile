@@ -14,7 +14,7 @@ demo: ## the guided tour, in a private sandbox
 test: ## every test, with real packets, kubectl and DNS clients
 	@scripts/need cargo cc kubectl nft dig
 	$(CARGO) fmt --all --check
-	$(CARGO) test --workspace --locked
+	PORTWAY_TEST_TOOLS=dig $(CARGO) test --workspace --locked
 
 lint: ## formatting, clippy, licences and duplicate crates
 	@scripts/need cargo cc
