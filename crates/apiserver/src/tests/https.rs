@@ -42,18 +42,24 @@ impl Served {
         Self { address, pki, stop, task }
     }
 
-    async fn connect(&self, client: Option<&KeyPair>, alpn: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+    async fn connect(
+        &self,
+        client: Option<&KeyPair>,
+        alpn: &[&[u8]],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.pki.ca().as_bytes()) {
             roots.add(certificate.unwrap()).unwrap();
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = config.with_root_certificates(roots);
         let mut config = match client {
             None => config.with_no_client_auth(),
             Some(pair) => {
-                let chain = CertificateDer::pem_slice_iter(pair.certificate.as_bytes()).collect::<Result<_, _>>();
+                let chain =
+                    CertificateDer::pem_slice_iter(pair.certificate.as_bytes()).collect::<Result<_, _>>();
                 let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
                 config.with_client_auth_cert(chain.unwrap(), key).unwrap()
             }
@@ -67,7 +73,8 @@ impl Served {
     /// Sends a request over HTTP/1.1 and reads to the end.
     async fn ask(&self, client: Option<&KeyPair>, head: &str, body: &[u8]) -> String {
         let mut stream = self.connect(client, &[b"http/1.1"]).await.unwrap();
-        let head = format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        let head =
+            format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
         let mut text = Vec::new();
@@ -123,12 +130,16 @@ async fn bodies_have_a_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_does_no_harm() {
     let served = Served::start().await;
-    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0x16, 0x03, 0x01, 0xff, 0xff, 1, 2, 3], b"\xff\xfe"] {
+    for garbage in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0x16, 0x03, 0x01, 0xff, 0xff, 1, 2, 3], b"\xff\xfe"]
+    {
         let mut stream = TcpStream::connect(served.address).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         drop(stream);
     }
-    for garbage in [&b"\x00\x01\x02 / HTTP/9.9\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", &[0xff; 200]] {
+    for garbage in
+        [&b"\x00\x01\x02 / HTTP/9.9\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", &[0xff; 200]]
+    {
         let mut stream = served.connect(None, &[]).await.unwrap();
         let _ = stream.write_all(garbage).await;
     }
