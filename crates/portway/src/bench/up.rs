@@ -59,6 +59,10 @@ async fn once(run: u32, samples: &mut Samples) -> anyhow::Result<()> {
     samples.first_write.push(millis(subject.began));
     let address = client.get::<Service>(&ObjectKey::new("default", "bench")).await?.spec.cluster_ip;
 
+    // One can step in once the sandbox is noted.
+    while sandbox::Note::read(&sandbox::directory(&subject.name)?).is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let mut asking = Command::new(std::env::current_exe()?)
         .args(["sandbox", "exec", "--name", &subject.name, "node-1", "--"])
         .arg(std::env::current_exe()?)
