@@ -12,9 +12,10 @@ demo: ## the guided tour, in a private sandbox
 	$(BIN) demo
 
 test: ## every test, with real packets, kubectl and DNS clients
-	@scripts/need cargo cc kubectl nft dig
+	@scripts/need cargo cc kubectl kubectl-newest nft dig
 	$(CARGO) fmt --all --check
 	PORTWAY_TEST_TOOLS=dig $(CARGO) test --workspace --locked
+	PATH="$(CURDIR)/target/tools/usr/bin:$$PATH" $(CARGO) test --locked -p portway-apiserver --test kubectl
 
 lint: ## formatting, clippy, licences and duplicate crates
 	@scripts/need cargo cc
