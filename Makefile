@@ -14,7 +14,7 @@ demo: ## the guided tour, in a private sandbox
 test: ## every test, with real packets, kubectl and DNS clients
 	@scripts/need cargo cc kubectl kubectl-newest nft dig
 	$(CARGO) fmt --all --check
-	PORTWAY_TEST_TOOLS=dig $(CARGO) test --workspace --locked
+	PORTWAY_TEST_TOOLS=dig $(CARGO) test --workspace --locked --no-fail-fast
 	PATH="$(CURDIR)/target/tools/usr/bin:$$PATH" $(CARGO) test --locked -p portway-apiserver --test kubectl
 
 lint: ## formatting, clippy, licences and duplicate crates
