@@ -57,7 +57,7 @@ impl<'a> Call<'a> {
     }
 
     /// Whom the fields a request changes belong to.
-    pub(crate) fn manager<'m>(&'m self, options: &'m WriteOptions) -> &'m str {
+    pub(crate) fn field_manager<'m>(&'m self, options: &'m WriteOptions) -> &'m str {
         if options.manager.is_empty() { self.agent() } else { &options.manager }
     }
 

@@ -1,5 +1,6 @@
 //! `portway bench`: the figures of the README, measured anew on the user's machine.
 
+mod proxy;
 mod up;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub struct Args {
 enum Name {
     /// Start of `portway up`: first accepted write, first request through a ClusterIP, memory when idle
     Up,
+    /// The node proxy at 1,000 and 10,000 Services
+    Proxy,
     /// All of them
     All,
 }
@@ -50,9 +53,15 @@ impl Figure {
 
 /// Measures and prints.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let figures = match args.name {
-        Name::Up | Name::All => up::measure(args.runs)?,
-    };
+    let mut figures = Vec::new();
+    if args.name != Name::Proxy {
+        figures.extend(up::measure(args.runs)?);
+    }
+    if args.name != Name::Up {
+        // The runtime of the first part is gone: one thread is left, which entering needs.
+        portway_netns::sandbox::enter()?;
+        figures.extend(proxy::measure(args.runs)?);
+    }
     if args.output == Output::Text {
         say(format_args!("{:<58} {:>9} {:>9} {:>9}", format!("{} runs", args.runs), "min", "median", "max"));
         for figure in figures {

@@ -78,7 +78,7 @@ pub(crate) async fn insert_as(
     if !applied {
         meta::remove(&mut object, "managedFields");
         let now = now_text();
-        let writer = Writer { manager: call.manager(options), subresource: "", now: &now };
+        let writer = Writer { manager: call.field_manager(options), subresource: "", now: &now };
         apply::track_update(schema(), kind, None, &mut object, &writer);
     }
     if kind.kind == "Ingress" {

@@ -250,6 +250,6 @@ fn track(call: &Call<'_>, part: Part, options: &WriteOptions, new: &mut Value, o
         return;
     }
     let now = now_text();
-    let writer = Writer { manager: call.manager(options), subresource: part.subresource(), now: &now };
+    let writer = Writer { manager: call.field_manager(options), subresource: part.subresource(), now: &now };
     apply::track_update(schema(), call.resource.kind, Some(old), new, &writer);
 }

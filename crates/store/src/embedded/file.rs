@@ -44,6 +44,11 @@ const FILE: &str = "store.redb";
 /// A file that is being created. Only a complete one gets the other name.
 const NEW: &str = "store.redb.new";
 
+/// A lock just given up may be held for a moment longer by a child that was forked meanwhile and has not run its
+/// own program yet.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 impl Directory {
     /// Creates the directory if need be and locks it.
     pub fn open(path: &Path) -> Result<Self, Error> {
@@ -51,7 +56,15 @@ impl Directory {
             |error: io::Error| Error::Unavailable(format!("data directory {}: {error}", path.display()));
         create_directory(path).map_err(cannot)?;
         let directory = File::open(path).map_err(cannot)?;
-        match directory.try_lock() {
+        let mut locked = directory.try_lock();
+        for _ in 0..LOCK_TRIES {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+            locked = directory.try_lock();
+        }
+        match locked {
             Ok(()) => {
                 let lock = Mutex::new(Some(directory));
                 Ok(Self { path: path.to_owned(), lock, opened: AtomicBool::new(false) })
