@@ -16,6 +16,7 @@ use crate::supervisor::{Answer, Order, Record, Request};
 
 /// Starts a supervisor; comes back once the container's process runs, or says why it does not.
 pub(crate) async fn launch(program: Vec<OsString>, namespace: Namespace, order: Order) -> Result<(), String> {
+    let dir = order.dir.clone();
     let work = move || {
         let [program, arguments @ ..] = program.as_slice() else {
             return Err("no supervisor is set".to_owned());
@@ -37,7 +38,11 @@ pub(crate) async fn launch(program: Vec<OsString>, namespace: Namespace, order: 
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(if message.is_empty() { format!("the supervisor failed: {}", output.status) } else { message })
     };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(format!("the start was given up: {e}")))
+    let started = tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|e| Err(format!("the start was given up: {e}")));
+    // An agent that was struck in mid-start may have got this very run under way: then it is the one.
+    if started.is_err() && find(&dir).await.is_some() { Ok(()) } else { started }
 }
 
 /// Connects to the supervisor of a run; fails when it has ended.

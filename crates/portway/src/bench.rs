@@ -32,36 +32,44 @@ enum Name {
 }
 
 /// One measured figure.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Figure {
     /// What was measured.
-    pub what: &'static str,
+    pub what: String,
     /// Its unit.
-    pub unit: &'static str,
+    pub unit: String,
     /// Smallest, median and largest value.
     pub min_median_max: [f64; 3],
 }
 
 impl Figure {
     /// A figure of several runs; `None` without any.
-    pub fn of(what: &'static str, unit: &'static str, mut values: Vec<f64>) -> Option<Self> {
+    pub fn of(what: &str, unit: &str, mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let median = *values.get(values.len() / 2)?;
-        Some(Self { what, unit, min_median_max: [*values.first()?, median, *values.last()?] })
+        Some(Self {
+            what: what.to_owned(),
+            unit: unit.to_owned(),
+            min_median_max: [*values.first()?, median, *values.last()?],
+        })
     }
 }
 
 /// Measures and prints.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut figures = Vec::new();
-    if args.name != Name::Proxy {
-        figures.extend(up::measure(args.runs)?);
-    }
-    if args.name != Name::Up {
-        // The runtime of the first part is gone: one thread is left, which entering needs.
-        portway_netns::sandbox::enter()?;
-        figures.extend(proxy::measure(args.runs)?);
-    }
+    let figures = match args.name {
+        Name::Up => up::measure(args.runs)?,
+        Name::Proxy => {
+            portway_netns::sandbox::enter()?;
+            proxy::measure(args.runs)?
+        }
+        // Entering a sandbox takes a process of one thread, which this one is no longer after the first part.
+        Name::All => {
+            let mut figures = up::measure(args.runs)?;
+            figures.extend(elsewhere("proxy", args.runs)?);
+            figures
+        }
+    };
     if args.output == Output::Text {
         say(format_args!("{:<58} {:>9} {:>9} {:>9}", format!("{} runs", args.runs), "min", "median", "max"));
         for figure in figures {
@@ -72,4 +80,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         print_value(&serde_json::to_value(figures)?, args.output)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The figures of another benchmark, measured by another process.
+fn elsewhere(name: &str, runs: u32) -> anyhow::Result<Vec<Figure>> {
+    let output = std::process::Command::new(std::env::current_exe()?)
+        .args(["bench", name, "-o", "json", "-n", &runs.to_string()])
+        .output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "bench {name}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
