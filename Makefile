@@ -15,7 +15,7 @@ test: ## every test, with real packets, kubectl and DNS clients
 	@scripts/need cargo cc kubectl kubectl-newest nft dig
 	$(CARGO) fmt --all --check
 	PORTWAY_TEST_TOOLS=dig $(CARGO) test --workspace --locked --no-fail-fast
-	PATH="$(CURDIR)/target/tools/usr/bin:$$PATH" $(CARGO) test --locked -p portway-apiserver --test kubectl
+	PATH="$(CURDIR)/target/tools/usr/bin:$$PATH" $(CARGO) test --workspace --locked --test kubectl
 
 lint: ## formatting, clippy, licences and duplicate crates
 	@scripts/need cargo cc
