@@ -132,10 +132,10 @@ impl World {
         if tokio::time::timeout(Duration::from_secs(10), finished).await.is_err() {
             tracing::warn!("some parts have not ended within 10 s");
         }
-        if let Some((_network, directory)) = self.sandboxed {
-            if let Err(error) = std::fs::remove_dir_all(&directory) {
-                tracing::warn!(%error, directory = %directory.display(), "cannot remove the sandbox's note");
-            }
+        if let Some((_network, directory)) = self.sandboxed
+            && let Err(error) = std::fs::remove_dir_all(&directory)
+        {
+            tracing::warn!(%error, directory = %directory.display(), "cannot remove the sandbox's note");
         }
     }
 }
