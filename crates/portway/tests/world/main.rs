@@ -1,5 +1,5 @@
 //! The binary as its users run it, in a sandbox the test made: start, crash, restart, tour.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
 mod crash;
 mod machine;
