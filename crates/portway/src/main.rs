@@ -1,5 +1,6 @@
 //! The `portway` binary: command line in, exit code out. All work is in the library crates and in `cmd`.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bench;
 mod cli;
